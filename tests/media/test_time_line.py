@@ -450,6 +450,18 @@ def test_pictures_behind_an_edit_that_begins_inside_a_group(
     assert numbers[:21] == [*range(40, 60), 160]
 
 
+@pytest.mark.parametrize("codec", EDITED)
+@pytest.mark.parametrize("start", [5.0, 5.16, 5.24, 5.48])
+def test_a_note_tells_by_how_much_an_edit_is_shown_late(start: float, codec: tuple[str, ...], tmp_path: Path) -> None:
+    """FFmpeg dates the first picture that it decodes, which may be shown behind others of the edit."""
+    source = probe(_edited(tmp_path / "edited.mov", [(0.0, 2.4), (start, 2.0)], *codec))
+    number, time = next(frame for frame in zip(*_frames(source.path), strict=True) if frame[0] >= 25 * start - 0.1)
+    late = time - (2.4 + number / 25 - start)
+    notes = _cut(source, [(1.0, 2.0)], tmp_path / "cut.mov").notes
+    behind = f"Pictures come {late:.2f} s behind their sound from 2.4 s on, where an edit of the file begins."
+    assert notes == ((behind,) if late > 0.05 else ())
+
+
 @pytest.mark.parametrize("name", ["raw.h264", "raw.hevc"])
 def test_a_stream_without_times_is_refused_with_what_helps(name: str, tmp_path: Path) -> None:
     path = tmp_path / name

@@ -42,7 +42,7 @@ def check_tables(path: Path) -> None:
         MediaError: that, too many boxes, or a header that is itself compressed; the file cannot be read.
     """
     try:
-        reason, _ = _walked(path, FileIdentity.of(path))
+        reason, *_ = _walked(path, FileIdentity.of(path))
     except OSError as error:
         raise MediaError(f"{path}: cannot be read ({error.strerror}); give a complete video file") from error
     if reason is not None:
@@ -50,17 +50,20 @@ def check_tables(path: Path) -> None:
 
 
 @lru_cache(maxsize=64)
-def _walked(path: Path, identity: FileIdentity) -> tuple[str | None, int | None]:
-    """Why a file is refused, and where an appended one begins; a video is opened several times and walked once."""
+def _walked(path: Path, identity: FileIdentity) -> tuple[str | None, int | None, int]:
+    """Why a file is refused, where an appended one begins, and how many edits its longest list has.
+
+    A video is opened several times and walked once.
+    """
     samples, edits, boxes, headers, size_bytes = 0, 1, 0, 0, identity.size_bytes
     appended: int | None = None
     with path.open("rb") as file:
         for kind, begin, _ in _boxes(file, 0, size_bytes, 0):
             boxes += 1
             if boxes > MOST_BOXES:
-                return f"its header has more than {MOST_BOXES} boxes", None
+                return f"its header has more than {MOST_BOXES} boxes", None, 1
             if kind == b"cmov":
-                return "its header is compressed, which is not read", None
+                return "its header is compressed, which is not read", None, 1
             headers += kind == b"moov"
             if kind == b"ftyp" and headers == 1:
                 appended = begin - _HEADER_BYTES
@@ -70,13 +73,18 @@ def _walked(path: Path, identity: FileIdentity) -> tuple[str | None, int | None]
                 # An edit may repeat every sample of its track.
                 samples, edits = (samples, max(edits, count)) if kind == b"elst" else (samples + count, edits)
     if samples * edits > max(ALWAYS_FINE, size_bytes):
-        return f"its header promises {samples * edits} samples, more than {size_bytes} bytes can hold", None
-    return None, appended if headers > 1 else None
+        return f"its header promises {samples * edits} samples, more than {size_bytes} bytes can hold", None, 1
+    return None, appended if headers > 1 else None, edits
 
 
 def appended_file(path: Path) -> int | None:
     """The byte at which another MP4 file begins that was appended byte by byte; FFmpeg reads the first alone."""
     return _walked(path, FileIdentity.of(path))[1]
+
+
+def num_edits(path: Path) -> int:
+    """How many spans of a track are shown one after the other, at most, where a file has edit lists; 1 of any other."""
+    return _walked(path, FileIdentity.of(path))[2]
 
 
 def _boxes(file: IO[bytes], start: int, stop: int, depth: int) -> Iterator[tuple[bytes, int, int]]:

@@ -5,7 +5,7 @@ In: an open source. Out: sentences.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise
@@ -15,6 +15,7 @@ from highlightr.core.clock import parse_clock
 from highlightr.core.errors import ConfigError
 from highlightr.core.source import Source
 from highlightr.media._container.av_types import InputContainer
+from highlightr.media._container.boxes import num_edits
 from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._cut.frame_times import frame_times
 from highlightr.media._decode.frame_index import FrameIndex, has_own_index
@@ -27,6 +28,9 @@ _WORTH_SAYING_SECONDS = 1
 _TOLD_LENGTHS = ("flv", "mxf")
 """Containers without an index to trust whose header tells how long they are."""
 
+_LATE_SECONDS, _ROUNDING_SECONDS = Fraction(1, 25), Fraction(1, 1000)
+"""Of pictures behind the sound, what may be seen; and of times in the units of a track."""
+
 _MOST_JUMPS = 3
 """That are told one by one."""
 
@@ -36,6 +40,8 @@ def time_notes(container: InputContainer, source: Source) -> tuple[str, ...]:
     index = frame_index(source.path, source.container)
     jumps = () if index is None else (*_jumps(index), *_late_pictures(index))
     jumps += tuple(_left_sound(index)) if index is not None and source.audio_tracks else ()
+    if num_edits(source.path) > 1:
+        jumps += tuple(_late_edits(container, source))
     return (*jumps, *_edges(container, source, index))
 
 
@@ -78,57 +84,70 @@ def _left_sound(index: FrameIndex) -> Iterator[str]:
             yield f"The sound goes on for {later:.1f} s after {place}; that part is left out."
 
 
+def _late_edits(container: InputContainer, source: Source) -> Iterator[str]:
+    """Of an edit list of MP4 or QuickTime: where what follows in the media is decoded before what is shown first.
+
+    FFmpeg dates the first picture that is decoded, and shows all of the edit late by what that one waits too long. Its
+    index lists pictures as they are decoded, those of each edit from a keyframe on, so that times go back.
+    """
+    stream: Any = container.streams[source.video.index]
+    times, entries, unit = frame_times(container, source), stream.index_entries, Fraction(stream.time_base)
+    latest, begins = entries[0].timestamp, False
+    for entry in entries:
+        begins |= entry.timestamp < latest
+        latest = entry.timestamp
+        if begins and not entry.is_discard:
+            begins, due = False, (entry.timestamp - entries[0].timestamp) * unit
+            shown = next((time for time in times.around(due, due) if time >= due - _ROUNDING_SECONDS), due)
+            if shown - due > _LATE_SECONDS:
+                yield (
+                    f"Pictures come {float(shown - due):.2f} s behind their sound from {float(due):.1f} s on, where an "
+                    "edit of the file begins."
+                )
+
+
 def _edges(container: InputContainer, source: Source, index: FrameIndex | None) -> Iterator[str]:
     """Where picture or sound is alone."""
     times = frame_times(container, source)
     first = next(iter(times.around(Fraction(0), Fraction(0))), Fraction(0))
     if first > _WORTH_SAYING_SECONDS:
         yield f"The picture begins at {float(first):.1f} s; what is heard before it is left out."
-    span = _sound_span(container, source, index)
-    begin, end = span or (Fraction(0), Fraction(0))
-    promised = max(end if index is None else Fraction(0), _promised_seconds(container, source))
     seconds = Fraction(source.duration_seconds)
-    if promised - seconds > _WORTH_SAYING_SECONDS:
+    begin, end = _sound_span(container, source, index) or (Fraction(0), seconds)
+    promised, read = _promised_seconds(container, source), max(seconds, end)
+    if promised - read > _WORTH_SAYING_SECONDS:
         # A file may break off before what its headers promise.
-        streams = [*container.streams.video, *container.streams.audio]
-        read = max([seconds, end] if index is not None else [seconds, *_ends(container, streams, seconds)])
-        end = min(end, read)
-        if promised - read > _WORTH_SAYING_SECONDS:
-            yield (
-                f"The file ends at {float(read):.1f} s, and its header promises {float(promised):.1f} s: it was cut "
-                "off, or is still being copied."
-            )
-    if not source.audio_tracks or span is None:
-        return
+        yield (
+            f"The file ends at {float(read):.1f} s, and its header promises {float(promised):.1f} s: it was cut "
+            "off, or is still being copied."
+        )
     if begin > _WORTH_SAYING_SECONDS:
         yield f"The sound begins at {float(begin):.1f} s; before that there is silence."
-    later = float(end) - source.duration_seconds
-    if later > _WORTH_SAYING_SECONDS:
-        yield f"The sound goes on for {later:.1f} s after the last picture; that part is left out."
-        return
-    stop = _read_sound_stop(container, source, end) if index is None else end
-    if source.duration_seconds - stop > _WORTH_SAYING_SECONDS:
-        yield f"The sound ends at {float(stop):.1f} s; after that there is silence."
+    if end - seconds > _WORTH_SAYING_SECONDS:
+        yield f"The sound goes on for {float(end - seconds):.1f} s after the last picture; that part is left out."
+    elif seconds - end > _WORTH_SAYING_SECONDS:
+        yield f"The sound ends at {float(end):.1f} s; after that there is silence."
 
 
 def _promised_seconds(container: InputContainer, source: Source) -> Fraction:
-    """The length of the pictures by the track's header, or of the file where that does not tell, as in Matroska.
+    """The length of pictures and sound by the tracks' headers, or of the file where these do not tell, as in Matroska.
 
     Zero where no header has it: of other containers FFmpeg measures or guesses it.
     """
-    stream: Any = container.streams[source.video.index]
+    video: Any = container.streams[source.video.index]
     rate = source.video.frames_per_second
     if source.container == "avi":  # It counts pictures; their length in time is measured.
-        return stream.frames / rate if rate else Fraction(0)
-    if not has_own_index(source.container) and source.container not in _TOLD_LENGTHS:
-        return Fraction(0)
-    return _told_stop(container, stream) or Fraction(0)
+        return video.frames / rate if rate else Fraction(0)
+    if has_own_index(source.container):
+        streams = [video, *(container.streams[track.index] for track in source.audio_tracks)]
+        return max(_told_stop(container, stream) for stream in streams)
+    return _told_stop(container, video) if source.container in _TOLD_LENGTHS else Fraction(0)
 
 
-def _told_stop(container: InputContainer, stream: Any) -> Fraction | None:
+def _told_stop(container: InputContainer, stream: Any) -> Fraction:
     """Where a track ends by its header, by its tag (Matroska), or else the file by its header.
 
-    FFmpeg gives a track that it has not met yet the file's span. `None` where captions may stay longer than all else.
+    FFmpeg gives a track that it has not met yet the file's span. Zero where captions may stay longer than all else.
     """
     zero = start_seconds(container)
     if stream.duration and (stop := ((stream.start_time or 0) + stream.duration) * Fraction(stream.time_base) - zero):
@@ -136,49 +155,37 @@ def _told_stop(container: InputContainer, stream: Any) -> Fraction | None:
     try:
         seconds = Fraction(parse_clock(stream.metadata.get("DURATION", "")))
     except ConfigError:
-        if container.streams.subtitles:
-            return None
-        seconds = Fraction(container.duration or 0, 1_000_000)
+        seconds = Fraction(0 if container.streams.subtitles else container.duration or 0, 1_000_000)
     # Some programs count it from zero, and not from the first timestamp.
     return max(Fraction(0), seconds - max(Fraction(0), zero))
-
-
-def _ends(container: InputContainer, streams: Sequence[Any], begin: Fraction) -> list[Fraction]:
-    """When each packet of these streams ends, from a keyframe at or before a time on, as far as that can be read."""
-    import av
-
-    ends: list[Fraction] = []
-    with suppress(av.FFmpegError):
-        seek(container, begin)
-        for time, packet in timed(packets(container, *streams), start_seconds(container)):
-            ends.append(time + (packet.duration or 0) * packet.time_base)
-    return ends
 
 
 def _sound_span(
     container: InputContainer, source: Source, index: FrameIndex | None
 ) -> tuple[Fraction, Fraction] | None:
-    """As the packets, or else the headers of the tracks have it; Matroska tells the length of the longest alone."""
-    spans = [] if index is None else [(time, time) for time, _ in index.sound_positions]
-    for track in source.audio_tracks if index is None else ():
-        stream: Any = container.streams[track.index]
-        begin = _first_time(source, stream) - start_seconds(container)
-        spans.append((begin, max(begin, _told_stop(container, stream) or begin)))
-    return (min(begin for begin, _ in spans), max(end for _, end in spans)) if spans else None
+    """From when to when there is sound, by its packets: headers may not tell, or tell the span of the whole file.
 
+    The first are read from the file's beginning, because who seeks goes to a picture.
+    """
+    import av
 
-def _read_sound_stop(container: InputContainer, source: Source, told: Fraction) -> Fraction:
-    """The end of the last packet of sound: headers may not tell it, or that of the whole file."""
-    seconds = Fraction(source.duration_seconds)
     streams = [container.streams[track.index] for track in source.audio_tracks]
-    for begin in (seconds - _WORTH_SAYING_SECONDS, told - _WORTH_SAYING_SECONDS, Fraction(0)):
-        if ends := _ends(container, streams, begin):
-            return max(ends)
-    return seconds
-
-
-def _first_time(source: Source, stream: Any) -> Fraction:
-    """Of a stream's packets, from the file's beginning: headers may not tell, and who seeks goes to a picture."""
+    begins = [] if index is None else [time for time, _ in index.sound_positions]
+    if begins and streams:
+        return min(begins), max(begins)
+    if index is not None or not streams:
+        return None
+    zero = start_seconds(container)
     with reading(source.path) as again:
-        stamps = (packet.pts for packet in packets(again, again.streams[stream.index]) if packet.pts is not None)
-        return Fraction(next(stamps, 0) * stream.time_base)
+        read = timed(packets(again, *(again.streams[stream.index] for stream in streams)), zero)
+        first = next((time for time, _ in read), None)
+    if first is None:
+        return None
+    told = max(_told_stop(container, stream) for stream in streams)
+    for near in (Fraction(source.duration_seconds), told, Fraction(0)):
+        with suppress(av.FFmpegError):
+            seek(container, near - _WORTH_SAYING_SECONDS)
+            read = timed(packets(container, *streams), zero)
+            if ends := [time + (packet.duration or 0) * packet.time_base for time, packet in read]:
+                return first, max(ends)
+    return None
