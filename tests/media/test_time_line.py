@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -19,6 +21,7 @@ from highlightr.core.errors import CutError, MediaError
 from highlightr.core.source import Source
 from highlightr.core.types import Segment
 from highlightr.media import AudioRequest, Frame, FrameRequest, decode, grab_thumbnails, probe
+from highlightr.media._container.opening import packets
 from highlightr.media.choices import CutChoice
 from highlightr.media.cut import CutOptions, CutResult, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
@@ -448,6 +451,26 @@ def test_pictures_behind_an_edit_that_begins_inside_a_group(
     numbers = _frames(result.path)[0]
     assert numbers == _meant(source, result)
     assert numbers[:21] == [*range(40, 60), 160]
+
+
+def test_a_transport_stream_is_not_read_to_each_copied_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    part, path = tmp_path / "part.ts", tmp_path / "long.ts"
+    run_ffmpeg(["-i", f"file:{_base()}", *X264, "-c:a", "aac", f"file:{part}"])
+    run_ffmpeg(["-stream_loop", "9", "-i", f"file:{part}", "-c", "copy", f"file:{path}"])
+    source = probe(path)
+    num_read = Counter[str]()
+
+    def counted(*how: Any) -> Iterator[Any]:
+        for packet in packets(*how):
+            num_read["packets"] += 1
+            yield packet
+
+    monkeypatch.setattr("highlightr.media._cut.copy_plan.packets", counted)
+    segments = [Segment(12.4 * number + 4.2, 12.4 * number + 5.2, 0.5) for number in range(9)]
+    result = cut_summary(source, segments, tmp_path / "cut.mkv", CutOptions(cut="copy"))
+    assert len(_frames(result.path)[0]) == sum(piece.copied_pictures for piece in result.pieces)
+    # Once for its groups of pictures (3100 pictures), and twice some seconds around each piece.
+    assert num_read["packets"] < 20_000
 
 
 @pytest.mark.parametrize("codec", EDITED)

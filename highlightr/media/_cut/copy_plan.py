@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from highlightr.core.errors import CutError
@@ -18,13 +19,16 @@ from highlightr.core.source import Source
 from highlightr.media._container.av_types import InputContainer, Packet
 from highlightr.media._container.opening import packets, reading, start_seconds
 from highlightr.media._cut.result import Piece
-from highlightr.media._decode.frame_index import on_one_time_line
+from highlightr.media._decode.frame_index import BY_BYTES, on_one_time_line
 from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.nal import NalReader
 from highlightr.media._decode.timestamps import STEPS_BACK_SECONDS, seek, timed
 
 SLACK = Fraction(1, 100_000)
 """Times of pieces are floats; a frame due at a boundary falls on its right side."""
+
+_APART_SECONDS = 5
+"""Sound and picture of the same time lie no further apart in a file that is read from any byte on."""
 
 
 def bounds(start: float, stop: float) -> tuple[Fraction, Fraction]:
@@ -64,13 +68,17 @@ class PacketReader:
     def packets_from(self, seconds: Fraction, indices: Sequence[int]) -> Iterator[tuple[Fraction, Packet]]:
         """Packets of some streams with their times, from a keyframe at or before a time on.
 
-        From the beginning if there is no index.
+        From the beginning where there is no index, and reading cannot begin at any byte.
         """
         if self._index is None:
             seek(self._container, seconds)
             yield from self._timed(packets(self._container, *(self._container.streams[index] for index in indices)))
             return
+        by_bytes = self._source.container in BY_BYTES
+        first = self._index.position_before(seconds - _APART_SECONDS) if by_bytes else 0
         with reading(self._source.path) as again:
+            if first:
+                again.seek(first, unsupported_byte_offset=True)
             read = packets(again, *(again.streams[index] for index in indices))
             yield from self._timed(on_one_time_line(self._index, again, read))
 
@@ -121,7 +129,14 @@ class PacketReader:
         return stop, sum(time < whole for time in times)
 
     def groups_from(self, seconds: Fraction) -> Iterator[Gop]:
-        """The groups of the video, from one at or before a time on."""
+        """The groups of the video, from one at or before a time on; all where the file is read from its beginning."""
+        return self._read_groups(seconds) if self._index is None else iter(self._groups)
+
+    @cached_property
+    def _groups(self) -> list[Gop]:
+        return list(self._read_groups(Fraction(0)))
+
+    def _read_groups(self, seconds: Fraction) -> Iterator[Gop]:
         group: Gop | None = None
         for shown, packet in self.packets_from(seconds, [self.video.index]):
             if packet.is_keyframe:
