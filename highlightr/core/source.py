@@ -38,6 +38,14 @@ class VideoStream:
     """Whether the first picture holds two moments, in alternate lines."""
     dated_when_decoded: bool = False
     """Whether the file has no display times, so that a frame's time is that at which it leaves the decoder."""
+    crop: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Stored pixels at the left, right, top and bottom that the container hides."""
+
+    @property
+    def visible_size(self) -> tuple[int, int]:
+        """Stored width and height in pixels of what is shown."""
+        left, right, top, bottom = self.crop
+        return self.width - left - right, self.height - top - bottom
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from highlightr.core.source import Source, VideoStream
 from highlightr.media._container.audio import heard_tracks
 from highlightr.media._container.av_types import InputContainer, VideoFrame
 from highlightr.media._container.contents import picture_timecode
+from highlightr.media._container.description import describe
 from highlightr.media._container.limits import believable_aspect, check_length, check_picture
 from highlightr.media._container.opening import best_video, decoded, packets, reading, start_seconds
 from highlightr.media._decode.frame_scan import frame_index
@@ -55,8 +56,12 @@ def probe(path: Path, audio_track: AudioChoice = "all") -> Source:
         if audio is None and container.streams.audio:
             _logger.warning("%s: the sound cannot be read and is left out", path)
         frame = _first_frame(container, stream, path)
-        start, video, size_bytes = start_seconds(container), _video_stream(stream, frame), path.stat().st_size
-        check_picture(path, video.width, video.height, video.sample_aspect_ratio)
+        start, video, size_bytes = (
+            start_seconds(container),
+            _video_stream(container, stream, frame),
+            path.stat().st_size,
+        )
+        check_picture(path, *video.visible_size, video.sample_aspect_ratio)
         index = frame_index(path, container.format.name)
         shown = start if frame.pts is None or frame.time_base is None else frame.pts * frame.time_base
         late_seconds = float(shown - start)
@@ -109,8 +114,11 @@ def _first_frame(container: InputContainer, stream: Any, path: Path) -> VideoFra
     raise DecodeError(f"{path}: the video stream holds no frames; give a complete video file")
 
 
-def _video_stream(stream: Any, frame: VideoFrame) -> VideoStream:
+def _video_stream(container: InputContainer, stream: Any, frame: VideoFrame) -> VideoStream:
     rotation, mirrored = orientation(frame)
+    text = describe(container).get(stream.index)
+    left, right, top, bottom = (0, 0, 0, 0) if text is None else text.crop
+    is_seen = left + right < frame.width and top + bottom < frame.height
     # DV states its clock as the first of them.
     rates = (Fraction(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate)
     return VideoStream(
@@ -123,6 +131,7 @@ def _video_stream(stream: Any, frame: VideoFrame) -> VideoStream:
         sample_aspect_ratio=believable_aspect(stream.sample_aspect_ratio),
         frames_per_second=next((rate for rate in rates if 0 < rate <= FASTEST_RATE), None),
         interlaced=frame.interlaced_frame,
+        crop=(left, right, top, bottom) if is_seen else (0, 0, 0, 0),
     )
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from highlightr.core.errors import ConfigError, CutError
 from highlightr.core.types import Segment
-from highlightr.media import probe
+from highlightr.media import Frame, FrameRequest, decode, probe, shown_size
 from highlightr.media._container import subtitle_tracks
 from highlightr.media._container.contents import Contents, read_contents
 from highlightr.media._container.opening import reading
@@ -27,7 +27,7 @@ from highlightr.media.cut import CutOptions, CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.subtitles import read_subtitles
 from tests.media.test_audio_tracks import LAYOUTS, heard, loudness, with_tone
-from tests.mediamaker import CLOSED_GOP, made, make_video
+from tests.mediamaker import CLOSED_GOP, draw, made, make_video
 
 SPHERICAL = (
     '<?xml version="1.0"?><rdf:SphericalVideo xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" '
@@ -235,10 +235,34 @@ def test_what_the_codec_crops_at_the_left_and_top_stays_hidden(suffix: str, code
         assert not [note for note in result.notes if "bars" in note]
 
 
-def test_stills_of_a_cropped_picture_have_its_shape(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["copy", "smart", "exact"])
+def test_stills_of_a_cropped_picture_show_what_is_seen(how: Literal["copy", "smart", "exact"], tmp_path: Path) -> None:
+    """They are made of the source by another decoder than the summary, or beside it."""
     source = probe(cropped(tmp_path, ".mp4"))
-    result = cut_summary(source, [Segment(1.0, 3.0, 1.0)], tmp_path / "out.mp4", CutOptions(still_width=150))
-    assert Image.open(io.BytesIO(result.stills[0])).size == (150, 100)
+    options = CutOptions(cut=how, still_width=300)
+    result = cut_summary(source, [Segment(1.0, 3.0, 1.0)], tmp_path / "out.mp4", options)
+    still = np.asarray(Image.open(io.BytesIO(result.stills[0])).convert("L"), np.int16)
+    assert still.shape == (200, 300)
+    # Bars of 20 columns, in the upper half of 240 rows.
+    edges = np.flatnonzero(np.abs(np.diff(still[50])) > 100)
+    assert edges.size and set((edges + 1 + 14) % 20) == {0}
+    assert np.ptp(still[120 - 14 + 2 :]) < 20 < np.ptp(still[120 - 14 - 2])
+
+
+@pytest.mark.parametrize("pixels", [(320, 240), (160, 120)])
+def test_frames_hold_what_a_container_shows(pixels: tuple[int, int], tmp_path: Path) -> None:
+    source = probe(cropped(tmp_path, ".mp4"))
+    assert (source.video.crop, source.video.visible_size, shown_size(source.video)) == (
+        (14, 6, 14, 26),
+        (300, 200),
+        (300.0, 200.0),
+    )
+    short_side = 200 * pixels[0] // 320
+    request = FrameRequest(1.0, short_side=short_side)
+    frames = [item for _, item in decode(source, {"frames": request}) if isinstance(item, Frame)]
+    assert {frame.image.shape for frame in frames} == {(short_side, 3 * short_side // 2, 3)}
+    whole = draw(12, (320, 240))[14:214, 14:314][:: 200 // short_side, :: 200 // short_side].astype(np.int16)
+    assert np.abs(frames[0].image.astype(np.int16) - whole).mean() < 12
 
 
 def test_what_an_ffmpeg_does_not_crop_is_told(tmp_path: Path) -> None:

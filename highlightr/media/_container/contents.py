@@ -45,9 +45,6 @@ _USUAL_HANDLERS = ("handler", "handle", "core media", "mainconcept", "bento4", "
 _LARGEST_TAG = 1000
 """Characters of a track's title."""
 
-CROP = "Frame Cropping"
-"""FFmpeg's word for what a container hides at the sides of the picture."""
-
 _LARGEST_EXTRA_BYTES = 32 << 20
 """Of a cover picture or a font."""
 

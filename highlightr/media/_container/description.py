@@ -33,6 +33,9 @@ _COUNTED = re.compile(r"(\d+) channels?\b")
 _AMBISONIC = re.compile(r"ambisonic (\d+)(?:\+(.+))?")
 _MOST_CHANNELS = 1024
 
+CROP = "Frame Cropping"
+"""FFmpeg's word for what a container hides at the sides of the picture."""
+
 _LOCATIONS = ("left", "center", "topleft", "top", "bottomleft", "bottom")
 
 
@@ -63,6 +66,12 @@ class StreamText:
         """Channel layout, such as ``5.1(side)``, ``ambisonic 1`` or ``2 channels (FR+FL)``; empty if not told."""
         match = _LAYOUT.search(self.codec)
         return match[1] if match else ""
+
+    @property
+    def crop(self) -> tuple[int, int, int, int]:
+        """Pixels at the left, right, top and bottom that the container hides."""
+        left, right, top, bottom = map(int, self.side_data.get(CROP, "0/0/0/0").split("/"))
+        return left, right, top, bottom
 
     @property
     def chroma_location(self) -> str | None:

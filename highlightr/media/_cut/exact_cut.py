@@ -16,8 +16,7 @@ from pathlib import Path
 
 from highlightr.core.errors import CutError
 from highlightr.core.progress import Advance
-from highlightr.core.source import Source, VideoStream
-from highlightr.media._container.contents import CROP
+from highlightr.core.source import Source
 from highlightr.media._cut.codecs import container, picture_codec, sound_codec
 from highlightr.media._cut.encoders import SOFTWARE, find_encoder
 from highlightr.media._cut.extras import counts_frames, extras_folder, join, make_extras
@@ -70,7 +69,7 @@ def _encoded(job: CutJob) -> CutResult:
     width = job.options.still_width
     for careful in (False, True):
         plan = with_encoder(plan_encoded(job, careful=careful), job.options)
-        size = None if width is None else Stills(*size_of_width(_visible(plan), width))
+        size = None if width is None else Stills(*size_of_width(plan.source.video, width))
         stills = encode_pieces(plan, job.output, job.progress, size)
         verdict = check_video(job.output, expected(plan))
         if verdict.is_as_planned:
@@ -83,13 +82,6 @@ def _encoded(job: CutJob) -> CutResult:
     notes = (*plan.time_notes, *missing, *plan.notes, *not_kept(plan, job.output))
     shown = tuple(_still_of(number, plan, stills) for number in range(len(plan.pieces))) if stills else ()
     return CutResult(job.output, plan.pieces, shown, notes)
-
-
-def _visible(plan: OutputPlan) -> VideoStream:
-    """The picture without what the container crops, which ffmpeg decodes; left, right, top and bottom in its words."""
-    video = plan.source.video
-    left, right, top, bottom = map(int, plan.contents.side_data.get(CROP, "0/0/0/0").split("/"))
-    return replace(video, width=video.width - left - right, height=video.height - top - bottom)
 
 
 def expected(plan: OutputPlan) -> Planned:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from highlightr.media._container.contents import CROP, Contents, Track, read_contents
+from highlightr.media._container.contents import Contents, Track, read_contents
+from highlightr.media._container.description import CROP
 from highlightr.media._container.opening import best_video, reading
 from highlightr.media._cut.extras import cut_chapters, cut_subtitles, subtitle_codec
 from highlightr.media._cut.output_plan import OutputPlan

@@ -18,7 +18,7 @@ from typing import Any
 from highlightr.core.errors import CutError, not_written
 from highlightr.core.progress import Advance
 from highlightr.media._container.av_types import InputContainer, Packet
-from highlightr.media._container.contents import CROP
+from highlightr.media._container.description import CROP
 from highlightr.media._container.opening import file_url, reading
 from highlightr.media._cut.codecs import container, last_durations, sound_codec
 from highlightr.media._cut.colour import ColourPlan

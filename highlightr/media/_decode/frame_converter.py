@@ -46,7 +46,8 @@ def upright(image: npt.NDArray[np.uint8], video: VideoStream) -> npt.NDArray[np.
 
 def shown_size(video: VideoStream) -> tuple[float, float]:
     """Width and height as a viewer sees them: upright, with square pixels as high as the stored ones."""
-    stored = float(video.width * video.sample_aspect_ratio), float(video.height)
+    width, height = video.visible_size
+    stored = float(width * video.sample_aspect_ratio), float(height)
     return stored if video.rotation_degrees % 180 == 0 else stored[::-1]
 
 
@@ -64,14 +65,25 @@ class FrameConverter:
 
         self._video = video
         self._scaler: Any = VideoReformatter()
-        width, height = float(video.width * video.sample_aspect_ratio), float(video.height)
+        width, height = video.visible_size[0] * float(video.sample_aspect_ratio), video.visible_size[1]
         factor = short_side / min(width, height) if short_side else 1.0
         self._width, self._height = max(1, round(width * factor)), max(1, round(height * factor))
 
     def convert(self, frame: VideoFrame) -> npt.NDArray[np.uint8]:
         """(height, width, 3) uint8 RGB, upright, square pixels."""
+        if any(self._video.crop):
+            frame = self._cropped(frame)
         rgb = to_rgb(self._scaler, frame, self._width, self._height, "BICUBIC")
         return upright(rgb, self._video)
+
+    def _cropped(self, frame: VideoFrame) -> VideoFrame:
+        """What the container shows of a frame, which decoders know nothing of; all of one that is too small for it."""
+        import av
+
+        (left, _, top, _), (width, height) = self._video.crop, self._video.visible_size
+        whole = to_rgb(self._scaler, frame, frame.width, frame.height, "BICUBIC")
+        part = np.ascontiguousarray(whole[top : top + height, left : left + width])
+        return av.VideoFrame.from_ndarray(part if part.size else whole, "rgb24")
 
 
 def to_rgb(scaler: Any, frame: VideoFrame, width: int, height: int, interpolation: str) -> npt.NDArray[np.uint8]:
