@@ -453,9 +453,12 @@ def test_pictures_behind_an_edit_that_begins_inside_a_group(
     assert numbers[:21] == [*range(40, 60), 160]
 
 
-def test_a_transport_stream_is_not_read_to_each_copied_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("sound", [("-c:a", "aac"), ("-an",)])
+def test_a_transport_stream_is_not_read_to_each_copied_piece(
+    sound: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     part, path = tmp_path / "part.ts", tmp_path / "long.ts"
-    run_ffmpeg(["-i", f"file:{_base()}", *X264, "-c:a", "aac", f"file:{part}"])
+    run_ffmpeg(["-i", f"file:{_base()}", *X264, *sound, f"file:{part}"])
     run_ffmpeg(["-stream_loop", "9", "-i", f"file:{part}", "-c", "copy", f"file:{path}"])
     source = probe(path)
     num_read = Counter[str]()

@@ -87,7 +87,7 @@ class FrameIndex:
         """A byte before a keyframe and sound that come no later than a time, where there are both; otherwise 0."""
         keys = [key.position for key in self.keyframes if key.shown <= seconds]
         sounds = [position for time, position in self.sound_positions if time <= seconds]
-        return min(keys[-1], *sounds[-1:]) if keys and (sounds or not self.sound_positions) else 0
+        return min([keys[-1], *sounds[-1:]]) if keys and (sounds or not self.sound_positions) else 0
 
     def recording_at(self, seconds: Fraction) -> Recording:
         """The one that a time from zero lies in."""
