@@ -18,7 +18,6 @@ from typing import Any
 from highlightr.core.errors import CutError, not_written
 from highlightr.core.progress import Advance
 from highlightr.media._container.av_types import InputContainer, Packet
-from highlightr.media._container.description import CROP
 from highlightr.media._container.opening import file_url, reading
 from highlightr.media._cut.codecs import container, last_durations, sound_codec
 from highlightr.media._cut.colour import ColourPlan
@@ -221,7 +220,7 @@ def _encode_arguments(plan: OutputPlan, run: Sequence[Take], coded: list[str]) -
     began = run[0].offset
     arguments = ["-copyts"]
     # A rotation stays what the container says of all pictures, and so does what it crops.
-    uncropped = ["-apply_cropping", "codec"] if CROP in plan.contents.side_data else []
+    uncropped = ["-apply_cropping", "codec"] if any(plan.source.video.crop) else []
     for take in run:
         arguments += ["-noautorotate", *uncropped, *take_input(plan.source, take)]
     arguments += ["-filter_complex", picture_graph(plan, run, None), "-map", "[v]"]
