@@ -183,18 +183,21 @@ def find_leftovers(outputs: Outputs, folders: Mapping[str, SegmentFolder]) -> Le
             names, are = ", ".join(strange), "is" if len(strange) == 1 else "are"
             notes.append(f"{names} beside the summary {are} not of it.")
         notes += _former_places(outputs, former, folders)
-    for output, filled in folders.items():
-        listed = {} if former is None else {each.name: each.sha256 for each in former.files if each.output == output}
-        others = [path for path in _visible_files(filled.folder) if path.name not in filled.names]
+    beside = (*outputs.files, *(path for path, _ in own))
+    for folder in {each.folder.resolve(): each.folder for each in folders.values()}.values():
+        filled = {output: each.names for output, each in folders.items() if is_same_file(each.folder, folder)}
+        listed = {} if former is None else {each.name: each.sha256 for each in former.files if each.output in filled}
+        kept = {path.name for path in beside if is_same_file(path.absolute().parent, folder)}.union(*filled.values())
+        others = [path for path in _visible_files(folder) if path.name not in kept]
         # Where letters of both cases are one name, a new file may be there under the old one's.
-        new = {name.casefold() for name in filled.names}
+        new = {name.casefold() for name in kept}
         mine = {path: listed[path.name] for path in others if path.name in listed and path.name.casefold() not in new}
         mine = {path: digest for path, digest in mine.items() if is_segment_name(path.name) and holds(path, digest)}
-        mine = _without_others(mine, filled.folder, outputs.receipt)
+        mine = _without_others(mine, folder, outputs.receipt)
         own += mine.items()
         if count := len(others) - len(mine):
             files = "a file that is" if count == 1 else f"{count} files that are"
-            notes.append(f"The folder {printable(filled.folder)} also holds {files} not of this summary.")
+            notes.append(f"The folder {printable(folder)} also holds {files} not of this summary.")
     return Leftovers(tuple(own), tuple(notes))
 
 

@@ -315,3 +315,16 @@ def test_cutting_again_leaves_the_edit_and_tells_what_is_of_before(folder: Path)
         f"{folder / 's.json'} is of the summary that was replaced.",
         f"{folder / 's.html'} is of the summary that was replaced.",
     ]
+
+
+def test_clips_pictures_and_the_summary_in_one_folder_are_of_one_summary(folder: Path) -> None:
+    here = {"output": folder / "here" / "s.mp4", "clips": folder / "here", "thumbnails": folder / "new" / ".." / "here"}
+    (folder / "here").mkdir()
+    (folder / "new").mkdir()
+    for span in ("0-1", "3-4"):
+        assert left(summarized(folder, span, export="csv", **here)) == []
+    assert {Path(name).suffix for name in names(folder)} == {".mp4", ".jpg", ".csv", ".json", ".html"}
+    assert len(list((folder / "here").iterdir())) == 6
+    (folder / "here" / "notes.txt").write_text("mine")
+    told = f"The folder {folder / 'here'} also holds a file that is not of this summary."
+    assert left(summarized(folder, "0-1", **here)) == [told]
