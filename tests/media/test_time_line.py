@@ -476,6 +476,16 @@ def test_a_transport_stream_is_not_read_to_each_copied_piece(
     assert num_read["packets"] < 20_000
 
 
+def test_pictures_of_a_program_stream_that_cannot_be_dated_where_reading_begins_may_lie_in_another_piece(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "long.vob"
+    run_ffmpeg(["-stream_loop", "1", "-i", f"file:{_base()}", *MPEG2, "-c:a", "ac3", f"file:{path}"])
+    segments = [Segment(4.8, 9.4, 0.5), Segment(14.4, 18.0, 0.5)]
+    result = cut_summary(probe(path), segments, tmp_path / "cut.mkv", CutOptions(cut="copy"))
+    assert len(_frames(result.path)[0]) == sum(piece.copied_pictures for piece in result.pieces)
+
+
 @pytest.mark.parametrize("codec", EDITED)
 @pytest.mark.parametrize("start", [5.0, 5.16, 5.24, 5.48])
 def test_a_note_tells_by_how_much_an_edit_is_shown_late(start: float, codec: tuple[str, ...], tmp_path: Path) -> None:

@@ -63,13 +63,14 @@ class PacketReader:
             raise CutError(f"{source.path}: does not say when its pictures are shown; leave out --copy, or remux it")
         self._is_dated_by_decoding = self._index is not None and self._index.delay is not None
         self.undated: set[Fraction] = set()
-        """When those pictures are shown behind which others were read that have no timestamp."""
+        """When those pictures are shown behind which others were read last that have no timestamp."""
 
     def packets_from(self, seconds: Fraction, indices: Sequence[int]) -> Iterator[tuple[Fraction, Packet]]:
         """Packets of some streams with their times, from a keyframe at or before a time on.
 
         From the beginning where there is no index, and reading cannot begin at any byte.
         """
+        self.undated.clear()  # Of the first that are read from a byte on, some often have none.
         if self._index is None:
             seek(self._container, seconds)
             yield from self._timed(packets(self._container, *(self._container.streams[index] for index in indices)))
