@@ -221,9 +221,9 @@ class Moments:
 
     def _close_gaps(self, span: Span) -> None:
         """Join a span with its neighbours where it nearly touches them, as far as the budget allows."""
-        near = self._options.merge_gap_seconds
+        near = self._options.merge_gap_seconds + self._margin
         around = [each for each in self._chosen if each.start <= span.stop + near and each.stop >= span.start - near]
-        for each in without_jumps(around, FreeTime(self._pieces, self._allowed), near, self._rest):
+        for each in without_jumps(around, FreeTime(self._pieces, self._allowed), self._options, self._rest):
             if each not in around:
                 self._take(each)
 

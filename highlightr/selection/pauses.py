@@ -119,18 +119,18 @@ class FreeTime:
         return self.around(span, (later,)).stop >= later.start - EPSILON_SECONDS
 
 
-def without_jumps(spans: Sequence[Span], free_time: FreeTime, near: float, rest: float) -> list[Span]:
-    """Spans in order, those of one scene or one shot joined that are no further apart than `near`.
+def without_jumps(spans: Sequence[Span], free_time: FreeTime, options: SelectionOptions, rest: float) -> list[Span]:
+    """Spans in order, those of one scene or one shot joined of which margins leave no more than `merge_gap_seconds`.
 
     As long as `rest` lasts, the seconds that may be added; not across a wall.
     """
-    pieces, joined = free_time.pieces, list(spans[:1])
+    pieces, joined, margin = free_time.pieces, list(spans[:1]), sum(options.margin)
     for before, span in pairwise(spans):
         gap, end = span.start - before.stop, before.stop - 2 * EPSILON_SECONDS
-        is_jump = EPSILON_SECONDS < gap <= min(near, rest) + EPSILON_SECONDS
+        is_jump = EPSILON_SECONDS < gap <= margin + min(options.merge_gap_seconds, rest) + EPSILON_SECONDS
         if is_jump and _same_scene_or_shot(pieces, end, span.start) and free_time.joins(before, span):
             joined[-1] = Span(joined[-1].start, span.stop)
-            rest -= gap
+            rest -= gap - margin
         else:
             joined.append(span)
     return joined
@@ -192,9 +192,7 @@ class EdgeMover:
             left[index], whole = self.moved(left[index], others, left[index].seconds + rest)
             if not whole and left[index].seconds < shortest:
                 scraps.add(index)
-        kept = [span for index, span in enumerate(left) if index not in scraps or spans[index] == best]
-        rest = budget - sum(span.seconds + sum(self.options.margin) for span in kept)
-        return without_jumps(kept, self.free_time, self.options.merge_gap_seconds, rest)
+        return [span for index, span in enumerate(left) if index not in scraps or spans[index] == best]
 
     def _joined_in_speech(self, spans: Sequence[Span]) -> list[Span]:
         """Moments that touch inside a sentence are one: their common edge is no cut, and would be moved as one."""

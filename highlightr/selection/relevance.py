@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from highlightr.core.large_arrays import release
 from highlightr.core.types import FloatArray, Scores
-from highlightr.selection.options import SelectionOptions, nothing_left
-from highlightr.selection.spans import Mask, Pieces, Span, clip_overlaps
+from highlightr.selection.options import LEAST_SECONDS, SelectionOptions, nothing_left
+from highlightr.selection.spans import EPSILON_SECONDS, Mask, Pieces, Span, clip_overlaps
 
 RELEVANT_LOG_ODDS = 0.85
 """A scene answers a query too if its log-odds lie no further than this below the best scene's. Chosen on the tuning
@@ -39,7 +39,10 @@ _LEAST_SCORE = 1e-6
 
 
 def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, Mask]:
-    """Pieces cut at the edges of `range` and `exclude`, and (P,) which are allowed; a `ConfigError` where none is."""
+    """Pieces cut at the edges of `range` and `exclude`, and (P,) which are allowed; a `ConfigError` where none is.
+
+    Stretches of which no moment can be made count only where there is no other.
+    """
     for time in (time for span in (*options.range, *options.exclude) for time in span):
         if 0 < time < pieces.stop:
             pieces = pieces.split_at(time)
@@ -48,7 +51,12 @@ def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, M
     allowed &= ~_inside(middles, options.exclude)
     if not allowed.any():
         raise nothing_left(pieces.stop)
-    return pieces, allowed
+    runs = np.flatnonzero(np.diff(allowed, prepend=False, append=False)).reshape(-1, 2)
+    long = [run for run in runs if np.diff(pieces.edges[run])[0] >= LEAST_SECONDS - EPSILON_SECONDS]
+    whole = np.zeros_like(allowed)
+    for first, after in long:
+        whole[first:after] = True
+    return pieces, whole if long else allowed
 
 
 def _inside(times: npt.NDArray[np.float64], spans: tuple[tuple[float, float], ...]) -> Mask:

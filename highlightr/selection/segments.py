@@ -19,7 +19,7 @@ from highlightr.core.types import Features, Scores, Segment, Shot
 from highlightr.selection.budget import select_shots
 from highlightr.selection.moments import Moments
 from highlightr.selection.options import SelectionOptions
-from highlightr.selection.pauses import EdgeMover, FreeTime, PausesOf, pauses_for
+from highlightr.selection.pauses import EdgeMover, FreeTime, PausesOf, pauses_for, without_jumps
 from highlightr.selection.reasons import segment_reasons, title_of
 from highlightr.selection.relevance import allowed_pieces, relevant_pieces
 from highlightr.selection.spans import EPSILON_SECONDS, Span, clip_overlaps, cut_into_pieces
@@ -123,6 +123,8 @@ def _choose(
     spans = Moments(pieces, options, budget, eligible, beside, scores, mover if filling else None).select()
     if not filling:
         spans = mover.all_moved(spans, budget)
+    rest = budget - sum(span.seconds + sum(options.margin) for span in spans)
+    spans = without_jumps(spans, mover.free_time, options, rest)
     return _with_margin(spans, mover.free_time, options.margin)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -363,6 +364,30 @@ def test_what_is_excluded_is_not_played_to_avoid_a_jump(exclude: tuple[tuple[flo
     assert any(start < 30.2 and stop > 30.8 for start, stop in played) == (not exclude)
 
 
+@pytest.mark.parametrize("answering", [True, False], ids=["answering", "filling"])
+@pytest.mark.parametrize(
+    ("given", "is_one"),
+    [
+        ({"margin": (0.3, 0.3), "merge_gap_seconds": 0.5}, True),
+        ({"margin": (0.3, 0.0), "merge_gap_seconds": 0.5}, False),
+        ({"margin": (0.5, 0.5), "merge_gap_seconds": 0.0}, True),
+        ({"threshold": 0.5}, True),
+        ({"threshold": 0.5, "merge_gap_seconds": 0.5}, False),
+        ({"threshold": 0.5, "max_clips": 2}, True),
+    ],
+    ids=str,
+)
+def test_neither_margins_nor_a_threshold_leave_a_jump(given: dict[str, Any], is_one: bool, answering: bool) -> None:
+    values = np.full(60, 0.1, dtype=np.float32)
+    values[10:16], values[17:23] = 0.8, 0.9
+    filled = 14.2 if is_one else 12.7
+    options = SelectionOptions(duration_seconds=30.0 if answering or "threshold" in given else filled, **given)
+    segments = select_segments(Scores(TimeGrid(60.0, 1.0), values), (), options, answering=answering)
+    inside = [each for each in segments if each.stop_seconds > 10.5 and each.start_seconds < 22.5]
+    assert len(inside) == (1 if is_one else 2)
+    assert sum(each.seconds for each in segments) <= options.budget_seconds(60.0) + 1e-6
+
+
 def test_spans_are_joined_in_one_shot_or_scene_while_seconds_are_left() -> None:
     values = np.full(20, 0.5, dtype=np.float32)
     borders = np.zeros(19, dtype=np.float32)
@@ -371,6 +396,7 @@ def test_spans_are_joined_in_one_shot_or_scene_while_seconds_are_left() -> None:
     pieces = cut_into_pieces(scores, shots)
     time = FreeTime(pieces, np.ones(len(pieces.scores), dtype=bool))
     one, other, behind, last = Span(2.0, 4.0), Span(4.5, 6.0), Span(6.5, 9.7), Span(10.4, 12.0)
-    assert without_jumps([one, other, behind, last], time, 1.0, 2.0) == [Span(2.0, 9.7), last], "a wall"
-    assert without_jumps([one, other, behind, last], time, 1.0, 0.9) == [Span(2.0, 6.0), behind, last]
-    assert without_jumps([one, other], time, 0.4, 2.0) == [one, other]
+    options = SelectionOptions()
+    assert without_jumps([one, other, behind, last], time, options, 2.0) == [Span(2.0, 9.7), last], "a wall"
+    assert without_jumps([one, other, behind, last], time, options, 0.9) == [Span(2.0, 6.0), behind, last]
+    assert without_jumps([one, other], time, replace(options, merge_gap_seconds=0.4), 2.0) == [one, other]

@@ -198,6 +198,13 @@ def test_less_than_a_piece_is_nothing(fill: bool) -> None:
         chosen(answers(0.1, 0.8, 0.1, 0.9, 0.1), exclude=almost_all, fill=fill)
 
 
+@pytest.mark.parametrize("options", [{"fill": True}, {}], ids=str)
+def test_a_picture_between_what_is_excluded_is_no_moment(options: dict[str, object]) -> None:
+    scores, around = answers(0.1, 0.8, 0.1, 0.9, 0.1), ((38.0, 44.0), (44.04, 80.0))
+    assert all(stop - start >= 1.0 for start, stop in chosen(scores, ratio=0.8, exclude=around, **options))
+    assert chosen(scores, range=((44.0, 44.04),), **options) == [(44.0, 44.04)], "nothing else is left"
+
+
 @given(spans, spans)
 def test_what_is_left_of_a_video_is_known_from_its_length_alone(inside: list[Span], outside: list[Span]) -> None:
     options = SelectionOptions(range=tuple(inside), exclude=tuple(outside))
