@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,11 @@ def test_weights_and_settings_are_checked_before_anything_is_opened(two: Preset)
         load_models(parse_preset(TWO.replace("width: 32", "depth: 2"), "two.yaml"), "cpu")
     unused = TWO.replace("  plain:", "  unused: {name: cfsum, weights: cfsum-tvsum}\n  plain:")
     load_models(parse_preset(unused, "two.yaml"), "cpu")
+
+
+def test_an_unknown_text_encoder_is_told_before_a_query_comes(two: Preset) -> None:
+    with pytest.raises(ConfigError, match="unknown text encoder 'gpt'; known: "):
+        load_models(replace(two, text="gpt"))
 
 
 def test_an_unknown_scorer_lists_those_of_the_preset() -> None:

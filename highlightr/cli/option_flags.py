@@ -118,7 +118,7 @@ def _help(item: Field[Any], kind: type) -> str:
     text = option_help(kind).get(item.name, "").replace("; `None`: ", "; by default ")
     text = text.replace("`None`: ", "By default ").replace("; empty: ", "; by default ")
     default = item.default
-    if default in (None, (), False, True) or not isinstance(default, int | float | str):
+    if isinstance(default, bool) or not isinstance(default, int | float | str):
         return text
     told = f"{default:g}" if isinstance(default, float) else f"`{default}`"
     return f"{text.rstrip('.')} (by default {told})."

@@ -185,6 +185,12 @@ class Receipt:
 
 _SLACK_SECONDS = 1e-3
 
+_LARGEST_NUMBER = 1e15
+"""Of seconds, scores, pictures and bytes: what is larger cannot be counted in by all that reads a receipt."""
+
+_FREE = ("options", "settings")
+"""What may hold anything."""
+
 
 def read_receipt(path: Path) -> Receipt:
     """Read and check a receipt.
@@ -213,12 +219,23 @@ def receipt_from_plain(values: Any, where: str) -> Receipt:
         raise ConfigError(f"{where}: not a receipt of schema version 2 (got {version!r}); {remedy}")
     try:
         receipt = msgspec.convert(values, Receipt)
+        _check_numbers(value for name, value in values.items() if name not in _FREE)
         receipt.check()
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
     except msgspec.ValidationError as error:
         raise ConfigError(f"{where}: not a receipt: {error}") from error
     return receipt
+
+
+def _check_numbers(values: Iterable[Any]) -> None:
+    rest = list(values)
+    while rest:
+        value = rest.pop()
+        if isinstance(value, Mapping | list):
+            rest.extend(value.values() if isinstance(value, Mapping) else value)
+        elif isinstance(value, int | float) and not abs(value) <= _LARGEST_NUMBER:
+            raise ConfigError(f"numbers must be from -{_LARGEST_NUMBER:g} to {_LARGEST_NUMBER:g}, got {value:g}")
 
 
 def _is_ratio(text: str) -> bool:

@@ -217,7 +217,8 @@ def load_models(
     Without extractors, where features come from files, the backbones' weights need not be here.
 
     Raises:
-        ConfigError: an unknown extractor, scorer, device, precision or setting; a package that is not installed.
+        ConfigError: an unknown extractor, text encoder, scorer, device, precision or setting; a package that is not
+            installed.
         WeightsError: weights that are not here or not as published.
     """
     place = resolve_device(device)
@@ -227,6 +228,8 @@ def load_models(
     names = preset.extractors if with_extractors else ()
     for name in names:
         need(f"preset {preset.name}", *extractor_class(name).packages)
+    if preset.text is not None:
+        text_encoder_class(preset.text)  # It is opened only if a query comes.
     for choice in choices:
         scorer = runnable_class(choice.name)
         if choice.weights is not None:

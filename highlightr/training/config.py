@@ -204,7 +204,7 @@ class TrainOptions:
         check_fields(self)
         if self.seeds < 1 or self.folds < 0 or self.folds == 1:
             raise ConfigError(
-                f"train needs seeds from 1 on, and folds 0 or from 2 on; got {self.seeds} and {self.folds}"
+                f"training needs seeds from 1 on, and folds 0 or from 2 on; got {self.seeds} and {self.folds}"
             )
         if not set(self.only_folds) <= set(range(self.folds)):
             several = f"there are folds 0 to {self.folds - 1} of {self.folds}"

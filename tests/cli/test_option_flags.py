@@ -27,6 +27,7 @@ def test_every_option_is_a_flag(command: str, run: Run) -> None:
         assert (_flag(name) in outcome.out) == (command == "summarize" or name not in ONE_VIDEO_ONLY), name
     words = " ".join(outcome.out.replace("│", " ").split())
     assert "(by default 20)." in words
+    assert "looks wrong (by default 1)." in words
     assert "By default a quarter of the budget" in words
     assert "moments|knapsack" in words
     assert "BEFORE[,AFTER]" in words

@@ -48,7 +48,7 @@ def check_timecode_rate(rate: Fraction, form: str) -> None:
 
 def nominal_rate(stated: Fraction | None, times: Sequence[Fraction]) -> Fraction:
     """The rate on whose grid the cuts lie best; of equally good ones the nearest to what is stated."""
-    if stated is None or stated <= 0:
+    if stated is None or stated.limit_denominator(1001) <= 0:
         return _usual_rate(times, Fraction(0))
     candidates = [rate for rate in TRADE_RATES if abs(rate - stated) <= NEAR * stated]
     fitting, exact = [rate for rate in candidates if _worst(times, rate) <= MOST_OFF], stated.limit_denominator(1001)

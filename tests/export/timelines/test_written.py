@@ -295,6 +295,7 @@ def test_an_average_becomes_the_rate_that_is_meant(stated: str, rate: Fraction) 
         ("44", [0.8917, 2.9443, 5.2131, 7.7777], 48 * NTSC),
         ("151.7", [0.8917, 2.9443, 5.2131, 7.7777], Fraction(120)),
         (None, [n * 1001 / 24000 for n in (5, 500, 1003)], 24 * NTSC),
+        ("1/3600", [n / 25 for n in (5, 500, 1003)], Fraction(25)),
     ],
 )
 def test_a_rate_that_varies_becomes_one_that_programs_have(
