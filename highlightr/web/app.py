@@ -19,7 +19,8 @@ from starlette.routing import Route
 
 from highlightr.core.errors import ConfigError, HighlightrError, MediaError, OutputError, shortage
 from highlightr.web.guard import LARGEST_BODY_BYTES, Access, BodyTooLargeError, Guard
-from highlightr.web.pages import Pages, Studio
+from highlightr.web.pages import Pages
+from highlightr.web.shared import Studio
 from highlightr.web.stills import BusyError
 
 logger = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""What the studio answers, one method per address, and what all requests share.
+"""What the studio answers, one method per address.
 
 Requests name videos by identifiers and send JSON, which is checked field by field; answers are JSON, pictures, bytes of
 videos, and packaged files.
@@ -7,11 +7,7 @@ videos, and packaged files.
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-from collections.abc import AsyncIterator, Callable
-from dataclasses import asdict, dataclass, field
-from functools import cached_property
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from typing import Any, TypeVar
 
@@ -26,65 +22,15 @@ from highlightr.core.files import path_shown
 from highlightr.export.report import packaged, template
 from highlightr.export.timelines.write import FORMATS
 from highlightr.selection.spans import Span
-from highlightr.web.analyst import Analyst
 from highlightr.web.examples import add_example
-from highlightr.web.guard import RateLimit
-from highlightr.web.jobs import JobHook, JobQueue
-from highlightr.web.library import MOST_VIDEOS, Library, Video
+from highlightr.web.jobs import JobHook
+from highlightr.web.library import MOST_VIDEOS, Video
 from highlightr.web.playback import play
-from highlightr.web.state import LONGEST_SECONDS, EditedSegment, StaleStateError, StateStore, StudioState, clean_query
-from highlightr.web.stills import BusyError, Stills
+from highlightr.web.shared import MOST_LISTENERS, Studio, event_stream
+from highlightr.web.state import LONGEST_SECONDS, EditedSegment, StaleStateError, StudioState, clean_query
+from highlightr.web.stills import BusyError
 from highlightr.web.view import analysis_values, list_row, partial_curve, proposal_rows, video_facts
 from highlightr.web.writing import WriteRequest, check_version, targets_of, write
-
-
-@dataclass
-class Studio:
-    """Everything that requests share."""
-
-    library: Library
-    analyst: Analyst
-    closing: Callable[[], bool] = lambda: False
-    """Whether the server is going down, so that endless answers end."""
-    jobs: JobQueue = field(default_factory=JobQueue)
-    stills: Stills = field(default_factory=Stills)
-    limit: RateLimit = field(default_factory=RateLimit)
-    listeners: int = 0
-
-    @cached_property
-    def states(self) -> StateStore:
-        """Of the library's videos."""
-        return StateStore(self.library)
-
-    def line(self, error: Exception | str) -> str:
-        """An error in one line, with files named as they are below the folder."""
-        return " ".join(str(error).replace(f"{self.library.root}{os.sep}", "").split())
-
-
-EVENT_SECONDS = 0.2
-HEARTBEAT_SECONDS = 10.0
-MOST_LISTENERS = 24
-
-
-async def event_stream(studio: Studio) -> AsyncIterator[str]:
-    """Everything at first and whenever something changes, until the server goes down."""
-    told, quiet = -1, 0.0
-    studio.listeners += 1
-    try:
-        while not studio.closing():
-            if studio.jobs.version != told:
-                told, quiet = studio.jobs.version, 0.0
-                jobs = [{**job, "error": studio.line(job["error"])} for job in studio.jobs.plain()]
-                event = {"jobs": jobs, "revisions": studio.states.revisions}
-                yield f"data: {json.dumps(event)}\n\n"
-            elif quiet >= HEARTBEAT_SECONDS:
-                quiet = 0.0
-                yield ": still here\n\n"
-            await asyncio.sleep(EVENT_SECONDS)
-            quiet += EVENT_SECONDS
-    finally:
-        studio.listeners -= 1
-
 
 PACKAGE = "highlightr.web"
 SHARED = {"theme.css": "text/css", "timeline.js": "text/javascript"}

@@ -26,7 +26,7 @@ from highlightr.web.analyst import Analyst
 from highlightr.web.app import make_app
 from highlightr.web.guard import Access
 from highlightr.web.library import Library
-from highlightr.web.pages import Studio
+from highlightr.web.shared import Studio
 from highlightr.zoo.speech_models import check_speech_model
 
 logger = logging.getLogger(__name__)

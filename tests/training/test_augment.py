@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from highlightr.training.batches import augmented, chosen_rows, dropped_tokens
+from highlightr.training.augment import augmented, chosen_rows, dropped_tokens
 from highlightr.training.config import Augment
 from highlightr.training.learners import Sample
 

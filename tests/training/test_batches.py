@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from highlightr.core.types import TimeGrid
 from highlightr.datasets import Dataset, Example, Item, open_dataset
 from highlightr.training import batches as batches_module
-from highlightr.training.batches import EpochOrder, SampleStore, augmented, epoch_loader, in_order
+from highlightr.training.augment import augmented
+from highlightr.training.batches import EpochOrder, SampleStore, epoch_loader, in_order
 from highlightr.training.config import Augment
 from highlightr.training.learners import Learner, create_learner
 from highlightr.training.predict import predict
