@@ -54,7 +54,9 @@ class Moments:
         self._options = options
         self._margin = sum(options.margin)
         self._shortest = min(options.shortest_seconds(pieces.stop), budget)
-        self._least = min(self._shortest, SHORTEST_MOMENT_SECONDS[0])
+        asked = options.min_seconds is not None
+        self._least = self._shortest if asked else min(self._shortest, SHORTEST_MOMENT_SECONDS[0])
+        """An answer that is shorter may reach into the rest of its scene."""
         self._budget = budget
         self._floor = float(np.median(pieces.scores))
         self._free, self._allowed = eligible.copy(), allowed.copy()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -130,6 +131,19 @@ def test_near_neighbours_are_joined_with_the_gap_between_them() -> None:
     assert spans(select_segments(scores_of(values), shots_of(0, 30), options)) == [(4.0, 9.0)]
     apart = SelectionOptions(duration_seconds=4.0, merge_gap_seconds=0.0)
     assert spans(select_segments(scores_of(values), shots_of(0, 30), apart)) == [(4.0, 6.0), (7.0, 9.0)]
+
+
+@pytest.mark.parametrize("answering", [True, False])
+def test_a_short_answer_grows_to_the_length_that_is_asked_for(answering: bool) -> None:
+    values = [0.1] * 60
+    values[30:33] = [0.9] * 3
+    own = SelectionOptions(duration_seconds=12.0, max_clips=1)
+    wanted = replace(own, min_seconds=8.0)
+    (short,) = select_segments(scores_of(values), shots_of(0, 60), own, answering=answering)
+    (segment,) = select_segments(scores_of(values), shots_of(0, 60), wanted, answering=answering)
+    assert short.seconds == (3.0 if answering else 12.0)
+    assert segment.seconds == (8.0 if answering else 12.0)
+    assert segment.start_seconds <= 30.0 < 33.0 <= segment.stop_seconds
 
 
 def test_equal_scores_give_the_earliest() -> None:
