@@ -16,7 +16,6 @@ from highlightr.media._cut.frame_times import Reach, frame_times, reached
 from highlightr.media._decode.decoders import threaded
 from highlightr.media._decode.frame_converter import SLACK_SECONDS, FrameConverter, size_of_width, to_jpeg
 from highlightr.media._decode.packet_filter import PacketFilter
-from highlightr.media._decode.tones import tone_mapped
 
 _logger = logging.getLogger(__name__)
 
@@ -35,7 +34,7 @@ def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: in
         frame = _frame_at(source, Fraction(seconds))
         if frame is None:
             _logger.warning("%s: no frame can be decoded at %.2f s; its picture is left out", source.path, seconds)
-        pictures.append(b"" if frame is None else to_jpeg(tone_mapped(converter.convert(frame), frame.color_trc)))
+        pictures.append(b"" if frame is None else to_jpeg(converter.convert(frame)))
     return pictures
 
 

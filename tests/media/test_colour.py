@@ -16,13 +16,14 @@ from PIL import Image
 
 from highlightr.core.errors import CutError
 from highlightr.core.types import Segment
-from highlightr.media import grab_thumbnails, probe
+from highlightr.media import decode, grab_thumbnails, probe
 from highlightr.media._container.picture_format import HdrMetadata, PictureFormat
 from highlightr.media._cut import colour
 from highlightr.media._cut.colour import ColourPlan, plan_colour
 from highlightr.media.choices import HdrChoice
 from highlightr.media.cut import CutOptions, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
+from highlightr.media.sampling import Frame, FrameRequest
 
 HD, SD = (1280, 720), (640, 480)
 MATRICES = {"bt709": "bt709", "smpte170m": "smpte170m", "bt470bg": "bt470bg"}
@@ -190,14 +191,17 @@ def test_high_dynamic_range_becomes_standard(transfer: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
-def test_thumbnails_of_high_dynamic_range_look_as_stills_of_a_cut_do(transfer: str, tmp_path: Path) -> None:
+def test_high_dynamic_range_is_scored_and_shown_as_stills_of_a_cut_look(transfer: str, tmp_path: Path) -> None:
     source = probe(hdr(tmp_path / "in.mp4", transfer))
     with_stills = CutOptions(still_width=SD[0])
     (still,) = cut_summary(source, [Segment(0.5, 1.5, 1.0)], tmp_path / "out.mp4", with_stills).stills
     (thumbnail,) = grab_thumbnails(source, [1.0], width=SD[0])
     shown, wanted = (np.asarray(Image.open(io.BytesIO(jpeg)), np.float64) for jpeg in (thumbnail, still))
-    assert np.abs(shown - wanted).mean() < 4
-    assert np.abs(shown.mean(axis=(0, 1)) - wanted.mean(axis=(0, 1))).max() < 2
+    scored = next(item for _, item in decode(source, {"frames": FrameRequest(1.0, None)}))
+    assert isinstance(scored, Frame)
+    for picture in (shown, scored.image):
+        assert np.abs(picture - wanted).mean() < 4
+        assert np.abs(picture.mean(axis=(0, 1)) - wanted.mean(axis=(0, 1))).max() < 2
 
 
 PQ = PictureFormat("yuv420p10le", 10, matrix="bt2020nc", primaries="bt2020", transfer="smpte2084")

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from highlightr.core.source import Source, VideoStream
 from highlightr.media._container.av_types import VideoFrame
 from highlightr.media._container.picture_format import HIGH_DEFINITION_LINES
+from highlightr.media._decode.tones import tone_mapped
 from highlightr.media.sampling import Frame, FrameRequest, Thumbnail, ThumbnailRequest
 
 Unseen = tuple[float, bool]
@@ -70,11 +71,10 @@ class FrameConverter:
         self._width, self._height = max(1, round(width * factor)), max(1, round(height * factor))
 
     def convert(self, frame: VideoFrame) -> npt.NDArray[np.uint8]:
-        """(height, width, 3) uint8 RGB, upright, square pixels."""
-        if any(self._video.crop):
-            frame = self._cropped(frame)
-        rgb = to_rgb(self._scaler, frame, self._width, self._height, "BICUBIC")
-        return upright(rgb, self._video)
+        """(height, width, 3) uint8 RGB of standard dynamic range, upright, square pixels."""
+        shown = self._cropped(frame) if any(self._video.crop) else frame
+        rgb = to_rgb(self._scaler, shown, self._width, self._height, "BICUBIC")
+        return upright(tone_mapped(rgb, frame.color_trc), self._video)
 
     def _cropped(self, frame: VideoFrame) -> VideoFrame:
         """What the container shows of a frame, which decoders know nothing of; all of one that is too small for it."""
