@@ -28,7 +28,7 @@ from benchmarks.gpu_rows import FAULTS, Row, rows_table
 from benchmarks.gpu_training import TRAINED
 from benchmarks.made_video import make_video
 from benchmarks.running import write_json
-from highlightr.core.device import resolve_device
+from highlightr.core.device import PRECISIONS, resolve_device
 
 PRESETS = ("clip", "davihd-mrhisum", "cfsum-qvhighlights")
 
@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         device = resolve_device(options.device)
         if options.video is None:
             make_video(video, options.seconds, _even(options.height * 16 / 9), options.height)
-        check = Check(video.resolve(), device, options.rounds, Path(folder), began + options.budget)
+        until = began + options.budget
+        check = Check(video.resolve(), device, options.rounds, Path(folder), until, options.precisions)
         rows = _all_rows(check, options)
     took = time.monotonic() - began
     print(rows_table(rows))
@@ -87,6 +88,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--presets", nargs="+", default=PRESETS, help="the first is that of the workers, too")
     parser.add_argument("--backbones", nargs="+", default=NAMES, choices=NAMES)
+    few = "such as fp32 alone on a CPU that has no bf16: it does as if, which takes an hour"
+    parser.add_argument("--precisions", nargs="+", default=PRECISIONS, choices=PRECISIONS, help=few)
     parser.add_argument("--seconds", type=float, default=40.0, help="of the video that is made")
     parser.add_argument("--height", type=int, default=720, help="of its pictures")
     parser.add_argument("--json", type=Path)

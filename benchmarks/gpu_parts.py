@@ -21,6 +21,7 @@ from benchmarks.gpu_rows import Row, gpu_memory, reset_peak, words
 from benchmarks.gpu_throughput import throughput, worker
 from benchmarks.gpu_training import training
 from benchmarks.running import machine, timed
+from highlightr.core.device import PRECISIONS
 from highlightr.core.errors import HighlightrError
 from highlightr.core.source import Source
 from highlightr.core.types import FloatArray, TimeGrid
@@ -29,8 +30,6 @@ from highlightr.features.backbones import i3d
 from highlightr.media import probe
 from highlightr.media.sampling import FrameRequest, Item
 from highlightr.model_loader import open_extractor
-
-PRECISIONS = ("fp32", "bf16", "fp16")
 
 LEAST_COSINE = {"fp32": 0.999, "bf16": 0.85, "fp16": 0.85}
 """Of a row with the CPU's in single precision: random weights amplify rounding more than trained ones do."""
@@ -91,7 +90,7 @@ def backbones(source: Source, options: argparse.Namespace) -> Iterator[Row | str
             continue
         items = recorded_items(source, on_cpu, grid)
         expected = _made(on_cpu, grid, items)
-        for precision in PRECISIONS if hasattr(on_device, "_source") else PRECISIONS[:1]:
+        for precision in options.precisions if hasattr(on_device, "_source") else PRECISIONS[:1]:
             yield _compared(name, on_device, precision, options.device, grid, items, expected)
 
 
@@ -158,7 +157,8 @@ def main() -> None:
     """Run one part."""
     rounds: dict[str, Any] = {"type": int, "default": 2}
     names: dict[str, Any] = {"nargs": "*", "default": ()}
-    options = one_of(PARTS, __doc__, device={"default": "cuda"}, rounds=rounds, names=names)
+    precisions = {**names, "choices": PRECISIONS, "default": PRECISIONS}
+    options = one_of(PARTS, __doc__, device={"default": "cuda"}, rounds=rounds, names=names, precisions=precisions)
     with options.output.open("a", encoding="utf-8") as lines:
         for each in PARTS[options.what](probe(options.video), options):
             lines.write(json.dumps({"begun": each} if isinstance(each, str) else asdict(each)) + "\n")

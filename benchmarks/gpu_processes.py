@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from benchmarks.gpu_rows import Row
 from highlightr.batch.process import place_workers
+from highlightr.core.device import PRECISIONS
 from highlightr.media import probe
 
 LARGEST_SHARE = 0.5
@@ -39,6 +40,7 @@ class Check:
     folder: Path
     deadline: float
     """On `time.monotonic`."""
+    precisions: Sequence[str] = PRECISIONS
 
     @property
     def left_seconds(self) -> float:
@@ -52,6 +54,7 @@ class Check:
         """A part in a process of its own."""
         command = [sys.executable, "-m", "benchmarks.gpu_parts", part, str(self.video), str(rows)]
         command += ["--device", self.device, "--rounds", str(self.rounds), "--names", *names]
+        command += ["--precisions", *self.precisions]
         return subprocess.Popen(command, stderr=said, **how)
 
 
