@@ -26,14 +26,7 @@ from highlightr.selection.edges import (
     pauses_between,
 )
 from highlightr.selection.options import SHORTEST_MOMENT_SECONDS, SelectionOptions
-from highlightr.selection.spans import (
-    EPSILON_SECONDS,
-    FRAGMENT_SECONDS,
-    Mask,
-    Pieces,
-    Span,
-    clip_overlaps,
-)
+from highlightr.selection.spans import EPSILON_SECONDS, FRAGMENT_SECONDS, Mask, Pieces, Span, clip_overlaps
 
 LEAST_ANSWER = 0.5
 """Share of its mean score that a moment keeps when its edges move: a pause beside what was chosen is no place to go."""
