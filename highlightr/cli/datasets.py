@@ -17,7 +17,7 @@ from highlightr.cli.say import say, say_facts, say_folded
 from highlightr.core.errors import FAILURE, ConfigError
 from highlightr.datasets import DATASETS, Dataset, open_dataset
 from highlightr.datasets.catalogue import CATALOGUE, DatasetFacts, PartCheck, part_check
-from highlightr.datasets.releases import UMT_LABELS, recognised
+from highlightr.datasets.releases import recognised, recognised_dataset
 from highlightr.training.config import load_config
 
 app = group("List and describe the public data sets; check what a folder of one lacks.")
@@ -63,7 +63,7 @@ def check(
     as_json: JsonChoice = False,
 ) -> None:
     """Say which release a folder is and what it lacks, part by part; exit code 1 if it lacks anything."""
-    chosen = name or _recognised(folder)
+    chosen = name or recognised_dataset(folder)
     facts, release = _facts(chosen), recognised(chosen, folder)
     parts = list(_parts(chosen, facts, folder))
     if as_json:
@@ -85,25 +85,6 @@ def _facts(name: str) -> DatasetFacts:
     if name not in CATALOGUE:
         raise ConfigError(f"no data set named {name!r}; there are {', '.join(CATALOGUE)}")
     return CATALOGUE[name]
-
-
-_SIGNS = {
-    "qvhighlights": ("highlight_*_release.jsonl", "data/**/highlight_*_release.jsonl"),
-    "tvsum": ("tvsum_*", UMT_LABELS["tvsum"], "features/tvsum", "data/tvsum"),
-    "youtube-highlights": ("youtube_*", UMT_LABELS["youtube-highlights"], "features/youtube_highlight"),
-    "mrhisum": ("mr_hisum*", "dataset/mr_hisum*"),
-}
-"""Data set to what lies in a folder of it alone."""
-
-
-def _recognised(folder: Path) -> str:
-    if not folder.is_dir():
-        raise ConfigError(f"{folder}: no such folder")
-    found = [name for name, signs in _SIGNS.items() if any(True for sign in signs for _ in folder.glob(sign))]
-    if len(found) != 1:
-        said = f"of {' and '.join(found)}" if found else "of no data set that is known"
-        raise ConfigError(f"{folder} holds label files {said}; say which with --set {'|'.join(CATALOGUE)}")
-    return found[0]
 
 
 def _parts(name: str, facts: DatasetFacts, folder: Path) -> Iterator[PartCheck]:

@@ -71,6 +71,14 @@ _FOLDERS = {
 UMT_LABELS = {"tvsum": "tvsum_anno.json", "youtube-highlights": "youtube_anno.json"}
 """UMT's label file, one for training and test."""
 
+_SIGNS = {
+    "qvhighlights": ("highlight_*_release.jsonl", "data/**/highlight_*_release.jsonl"),
+    "tvsum": ("tvsum_*", UMT_LABELS["tvsum"], "features/tvsum", "data/tvsum"),
+    "youtube-highlights": ("youtube_*", UMT_LABELS["youtube-highlights"], "features/youtube_highlight"),
+    "mrhisum": ("mr_hisum*", "dataset/mr_hisum*"),
+}
+"""Data set to what lies in a folder of it alone."""
+
 _SPLIT_FILES = ("mr_hisum_split.json", "mrsum_split.json", "mrhisum_split.json")
 """Names of Mr.HiSum's split file in its own repository, today and at first, and in DAViHD's."""
 
@@ -117,6 +125,21 @@ def recognised(name: str, root: Path) -> str | None:
         if release in places and any(_has_files(root, path) for path in _filled_in(name, places[release]))
     )
     return counts.most_common(1)[0][0] if counts else None
+
+
+def recognised_dataset(folder: Path) -> str:
+    """The data set whose label files lie in a folder.
+
+    Raises:
+        ConfigError: there is no such folder, or it holds label files of no data set or of several.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"{folder}: no such folder")
+    found = [name for name, signs in _SIGNS.items() if any(True for sign in signs for _ in folder.glob(sign))]
+    if len(found) != 1:
+        said = f"of {' and '.join(found)}" if found else "of no data set that is known"
+        raise ConfigError(f"{folder} holds label files {said}; say which with --set {'|'.join(_SIGNS)}")
+    return found[0]
 
 
 def unlabelled_test(root: Path, annotations: str) -> bool:
