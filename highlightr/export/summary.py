@@ -11,6 +11,7 @@ from highlightr.core.errors import ConfigError
 from highlightr.core.files import printable, write_whole
 from highlightr.core.locks import turn_in
 from highlightr.core.progress import Stages
+from highlightr.core.source import Source
 from highlightr.core.types import Summary
 from highlightr.export.captions import burned_notes, captioned, write_captions
 from highlightr.export.outputs import Outputs, check_again, find_leftovers, staged
@@ -19,6 +20,7 @@ from highlightr.export.receipt_reader import receipt_from_plain, written_files
 from highlightr.export.report import write_report
 from highlightr.export.segment_files import SegmentFolder, folder_notes, segment_folders
 from highlightr.export.timelines.write import render_timeline
+from highlightr.media import grab_thumbnails, probe
 from highlightr.media.cut import CutResult, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_version
 from highlightr.options import SummarizeOptions
@@ -27,7 +29,7 @@ STILL_WIDTH, LARGE_STILL_WIDTH = 320, 640
 """In pixels; the best segment's still is the report's poster."""
 
 FEW_SEGMENTS = 12
-"""Up to here all stills are large: they come out of one run, in one size, and are held in memory unpacked."""
+"""Up to here all stills are large: a report of hundreds of them would be of many megabytes."""
 
 
 def deliver(
@@ -40,11 +42,10 @@ def deliver(
     """
     source, segments = summary.source, summary.segments
     options = captioned(wanted.cut_options(), summary.transcript)
-    width = LARGE_STILL_WIDTH if len(segments) <= FEW_SEGMENTS else STILL_WIDTH
     with ExitStack() as turn, staged(outputs) as (places, before_moving):
         with stages("cut") as advance:
-            with_stills = replace(options, still_width=width)
-            cut = cut_summary(source, segments, places.video, with_stills, overwrite=True, progress=advance)
+            cut = cut_summary(source, segments, places.video, options, overwrite=True, progress=advance)
+            stills = _stills(source, cut, is_burned=options.subtitles == "burn")
         with segment_folders(source, segments, wanted, outputs.video.suffix, options, stages) as folders:
             notes = (*cut.notes, *folder_notes(folders, cut))
             captions, told = _captions(summary, wanted, cut, outputs, places)
@@ -61,7 +62,7 @@ def deliver(
                 outputs={**named, **{name: path for name, path in filled.items() if path is not None}, **captions},
                 notes=(*summary.notes, *notes, *told, *leftovers.notes),
                 written_seconds=cut.seconds,
-                stills=cut.stills,
+                stills=stills,
             )
             with stages("report"):
                 summary = replace(summary, timings_seconds=stages.timings_seconds)
@@ -70,10 +71,20 @@ def deliver(
                 summary = replace(summary, receipt=receipt)
                 summary = _with_timelines(summary, outputs, places)
                 summary = _with_files(summary, places, folders)
-                write_report(places.report, summary, cut.stills)
+                write_report(places.report, summary, stills)
                 write_receipt(places.receipt, summary.receipt)
             check_again(outputs, overwrite=wanted.overwrite)
     return replace(summary, timings_seconds=stages.timings_seconds)
+
+
+def _stills(source: Source, cut: CutResult, *, is_burned: bool) -> tuple[bytes, ...]:
+    """A JPEG of the frame in the middle of each piece; empty bytes where none can be decoded."""
+    middles = [(piece.start_seconds + piece.stop_seconds) / 2 for piece in cut.pieces]
+    if is_burned:  # Only what was written shows the subtitles.
+        source, middles = probe(cut.path), [piece.output_start_seconds + piece.seconds / 2 for piece in cut.pieces]
+    with source.unchanged():
+        width = LARGE_STILL_WIDTH if len(middles) <= FEW_SEGMENTS else STILL_WIDTH
+        return tuple(grab_thumbnails(source, middles, width=width))
 
 
 def _captions(

@@ -49,8 +49,6 @@ class CutOptions:
     """What is said, on the time line of the source; `None` where nothing is known but the file's own tracks."""
     language: str | None = None
     """Of what is said."""
-    still_width: int | None = None
-    """In pixels, where a still of each piece is wanted."""
 
     def __post_init__(self) -> None:
         if self.cut not in ("copy", "smart"):

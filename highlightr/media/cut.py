@@ -28,7 +28,6 @@ from highlightr.media._cut.smart_cut import write_smart
 from highlightr.media._cut.splice import NotSmartError
 from highlightr.media.choices import CutOptions, EncoderChoice
 from highlightr.media.suffixes import check_suffix
-from highlightr.media.thumbnails import grab_thumbnails
 
 __all__ = ["CutOptions", "CutResult", "Piece", "check_encoder", "cut_clips", "cut_summary"]
 
@@ -102,19 +101,10 @@ def check_encoder(source: Source, encoder: EncoderChoice) -> None:
 
 
 def _write(job: CutJob) -> CutResult:
-    """Write one file and verify it."""
-    writers = {"copy": write_copied, "exact": write_encoded}
-    written = writers.get(job.options.cut, _write_smart)(job)
-    width = job.options.still_width
-    if width is not None and not written.stills:
-        middles = [(piece.start_seconds + piece.stop_seconds) / 2 for piece in written.pieces]
-        written = replace(written, stills=tuple(grab_thumbnails(job.source, middles, width=width)))
-    return written
-
-
-def _write_smart(job: CutJob) -> CutResult:
-    """Smart, or else in the way that the choice of cut leaves."""
+    """Write one file and verify it: smart, or else in the way that the choice of cut leaves."""
     path = job.source.path
+    if job.options.cut in ("copy", "exact"):
+        return write_copied(job) if job.options.cut == "copy" else write_encoded(job)
     try:
         return write_smart(job)
     except (NotSmartError, HighlightrError) as error:

@@ -14,7 +14,7 @@ from highlightr.media._container.limits import frame_threads
 from highlightr.media._container.opening import decoded, packets, reading
 from highlightr.media._cut.frame_times import Reach, frame_times, reached
 from highlightr.media._decode.decoders import threaded
-from highlightr.media._decode.frame_converter import SLACK_SECONDS, FrameConverter, size_of_width, to_jpeg
+from highlightr.media._decode.frame_converter import SLACK_SECONDS, FrameConverter, shown_size, to_jpeg
 from highlightr.media._decode.packet_filter import PacketFilter
 
 _logger = logging.getLogger(__name__)
@@ -29,7 +29,8 @@ def grab_thumbnails(source: Source, times_seconds: Sequence[float], *, width: in
         MediaError: the file cannot be opened any more.
     """
     pictures = []
-    converter = FrameConverter(source.video, min(size_of_width(source.video, width)))
+    across, down = shown_size(source.video)
+    converter = FrameConverter(source.video, max(1, min(width, round(width * down / across))))
     for seconds in times_seconds:
         frame = _frame_at(source, Fraction(seconds))
         if frame is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,16 +13,14 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from PIL import Image
 
 from highlightr.core.errors import ConfigError, CutError
 from highlightr.core.types import Segment
-from highlightr.media import AudioRequest, decode, grab_thumbnails, probe
+from highlightr.media import AudioRequest, decode, probe
 from highlightr.media._cut import codecs as _codecs
 from highlightr.media._cut import exact_cut as _exact_cut
 from highlightr.media._cut import inputs as _inputs
 from highlightr.media._cut.output_plan import CutJob, plan_encoded
-from highlightr.media._cut.picture import Stills
 from highlightr.media.choices import CutChoice
 from highlightr.media.cut import CutOptions, CutResult, cut_clips, cut_summary
 from highlightr.media.ffmpeg import ffmpeg_path, run_ffmpeg
@@ -498,70 +495,6 @@ def test_a_failed_run_leaves_nothing_behind(tmp_path: Path) -> None:
     assert names_in(tmp_path) == ["cut.mp4", "source.mp4"]
 
 
-def pixels(jpeg: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(jpeg)))
-
-
-@pytest.mark.parametrize("name", sorted(SOURCES))
-def test_each_piece_has_a_still_of_its_middle(name: str, tmp_path: Path) -> None:
-    source = probe(made(name, **SOURCES[name]))
-    times = list(SOURCES[name].get("times") or frame_times())
-    result = cut_summary(source, segments(*SPANS), tmp_path / "cut.mp4", CutOptions(still_width=160))
-    middles = [piece.start_seconds + piece.seconds / 2 + 1e-6 for piece in result.pieces]
-    stills = [pixels(still) for still in result.stills]
-    assert [read_number(still) for still in stills] == [
-        max(n for n, time in enumerate(times) if float(time) <= middle) for middle in middles
-    ]
-    for still, grabbed in zip(stills, grab_thumbnails(source, middles, width=160), strict=True):
-        assert still.shape == (120, 160, 3)
-        assert np.abs(still.astype(int) - pixels(grabbed)).mean() < 2
-    assert names_in(tmp_path) == ["cut.mp4"]
-
-
-def test_copied_pieces_have_stills_too(tmp_path: Path) -> None:
-    source = probe(made("closed.mp4", **CLOSED_GOP))
-    result = cut_summary(
-        source, segments((1.3, 1.8), (3.1, 3.5)), tmp_path / "cut.mp4", CutOptions(cut="copy", still_width=160)
-    )
-    assert [(p.start_seconds, p.stop_seconds) for p in result.pieces] == [(1.0, 2.0), (3.0, 4.0)]
-    assert [read_number(pixels(still)) for still in result.stills] == [37, 87]
-
-
-@pytest.mark.parametrize("how", [{"rotation": 90}, {"rotation": 270}, {"aspect": Fraction(2)}, {"size": (960, 720)}])
-def test_stills_are_what_a_viewer_sees(how: dict[str, Any], tmp_path: Path) -> None:
-    source = probe(made("seen.mp4", **how))
-    (still,) = cut_summary(source, segments((1, 2)), tmp_path / "cut.mp4", CutOptions(still_width=200)).stills
-    (grabbed,) = grab_thumbnails(source, [1.5], width=200)
-    assert pixels(still).shape == pixels(grabbed).shape
-    assert read_number(pixels(still)) == 37
-    assert np.abs(pixels(still).astype(int) - pixels(grabbed)).mean() < 2
-
-
-def test_pieces_of_one_frame_have_stills_in_every_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_inputs, "_MOST_INPUTS", 3)
-    spans = [(k * 0.08, k * 0.08 + 0.04) for k in range(10)]
-    source = probe(made("longer.mp4", seconds=8.0))
-    result = cut_summary(source, segments(*spans), tmp_path / "cut.mp4", CutOptions(still_width=160))
-    assert [read_number(pixels(still)) for still in result.stills] == list(range(0, 20, 2))
-    assert names_in(tmp_path) == ["cut.mp4"]
-
-
-def test_stills_that_do_not_come_out_of_the_cut_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As where a frame is damaged."""
-    filters = Stills.filters
-    monkeypatch.setattr(
-        Stills, "filters", lambda self, moments, viewing=(): filters(self, [moment + 10**9 for moment in moments])
-    )
-    source = probe(made("constant.mp4"))
-    result = cut_summary(source, segments((0, 1), (2, 3)), tmp_path / "cut.mp4", CutOptions(still_width=160))
-    assert [read_number(pixels(still)) for still in result.stills] == [12, 62]
-    assert names_in(tmp_path) == ["cut.mp4"]
-
-
-def test_no_stills_unless_asked_for(tmp_path: Path) -> None:
-    assert cut_summary(probe(made("constant.mp4")), segments((0, 1)), tmp_path / "cut.mp4").stills == ()
-
-
 MEASURING = """#!{python}
 import pathlib, resource, subprocess, sys
 status = subprocess.call([{ffmpeg!r}, *sys.argv[1:]])
@@ -581,9 +514,8 @@ def test_memory_is_bounded_where_the_sound_ends_early(tmp_path: Path, monkeypatc
     measuring.write_text(MEASURING.format(python=sys.executable, ffmpeg=ffmpeg_path(), kept=str(kept)))
     measuring.chmod(0o755)
     monkeypatch.setenv("HIGHLIGHTR_FFMPEG", str(measuring))
-    result = cut_summary(probe(early), segments((12.0, 42.0)), tmp_path / "cut.mp4", CutOptions(still_width=160))
+    result = cut_summary(probe(early), segments((12.0, 42.0)), tmp_path / "cut.mp4")
     assert probe(result.path).duration_seconds == pytest.approx(30.0, abs=0.1)
-    assert read_number(pixels(result.stills[0])) == 25, "the loop is two seconds long"
     assert int(kept.read_text()) < 700_000
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from highlightr.media import grab_thumbnails, probe, thumbnails
-from tests.mediamaker import CLOSED_GOP, made, read_number
+from tests.media.test_cut import SOURCES
+from tests.mediamaker import CLOSED_GOP, frame_times, made, read_number
 
 
 def _pixels(jpeg: bytes) -> np.ndarray:
@@ -23,12 +26,23 @@ def test_the_frame_on_screen_is_shown() -> None:
     assert {still.shape for still in stills} == {(240, 320, 3)}
 
 
-@pytest.mark.parametrize("clockwise", [90, 270])
-def test_stills_are_upright_and_as_wide_as_asked(clockwise: int) -> None:
-    source = probe(made("turned.mp4", rotation=clockwise, seconds=1.0))
-    still = _pixels(grab_thumbnails(source, [0.5], width=200)[0])
-    assert still.shape == (150, 200, 3)
-    assert read_number(still) == 12
+@pytest.mark.parametrize("name", sorted(SOURCES))
+def test_the_frame_on_screen_is_shown_of_every_kind_of_file(name: str) -> None:
+    times = [float(time) for time in SOURCES[name].get("times") or frame_times()]
+    moments = [0.35, 1.52, 2.7615, 3.7]
+    stills = grab_thumbnails(probe(made(name, **SOURCES[name])), moments, width=160)
+    on_screen = [max(n for n, time in enumerate(times) if time <= moment) for moment in moments]
+    assert [read_number(_pixels(still)) for still in stills] == on_screen
+
+
+@pytest.mark.parametrize(
+    ("how", "height"),
+    [({"rotation": 90}, 150), ({"rotation": 270}, 150), ({"aspect": Fraction(2)}, 75), ({"size": (960, 720)}, 150)],
+)
+def test_stills_are_what_a_viewer_sees_and_as_wide_as_asked(how: dict[str, Any], height: int) -> None:
+    still = _pixels(grab_thumbnails(probe(made("seen.mp4", **how)), [1.5], width=200)[0])
+    assert still.shape == (height, 200, 3)
+    assert read_number(still) == 37
 
 
 def test_time_zero_is_the_first_timestamp() -> None:

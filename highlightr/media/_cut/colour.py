@@ -44,8 +44,6 @@ class ColourPlan:
     """Whether HEVC with 10 bits is written, and not H.264 with 8."""
     chroma_location: str | None = None
     x265_parameters: tuple[str, ...] = ()
-    viewing: tuple[str, ...] = ()
-    """Filters for a still that is looked at on any screen."""
     notes: tuple[str, ...] = ()
 
 
@@ -117,10 +115,6 @@ def _encodes_hdr() -> bool:
     return has_encoder("libx265")
 
 
-def _maps_tones() -> bool:
-    return has_filter("zscale") and has_filter("tonemap")
-
-
 def _kept(picture: PictureFormat, metadata: HdrMetadata) -> ColourPlan:
     if not _encodes_hdr():
         raise CutError(f"keeping {picture.hdr} needs an ffmpeg with libx265; use --hdr sdr, or --copy")
@@ -140,30 +134,23 @@ def _kept(picture: PictureFormat, metadata: HdrMetadata) -> ColourPlan:
         filters=(converted, _labels(labels, matrix, full_range=full_range)),
         is_hdr=True,
         x265_parameters=tuple(parameters),
-        viewing=tone_mapping(replace(picture, matrix=matrix, is_rgb=False)) if _maps_tones() else (),
         notes=_less(picture, 10),
     )
 
 
 def _tone_mapped(picture: PictureFormat) -> ColourPlan:
-    if not _maps_tones():
-        remedy = "use --hdr keep, or --copy" if _encodes_hdr() else "install another ffmpeg, or use --copy"
-        raise CutError(f"mapping {picture.hdr} to BT.709 needs an ffmpeg with zscale and tonemap; {remedy}")
-    deleted = [f"sidedata=mode=delete:type={kind}" for kind in _DYNAMIC_METADATA]
-    notes = (f"its {picture.hdr} picture is tone-mapped to standard dynamic range (BT.709)",)
-    return ColourPlan(filters=(*tone_mapping(picture), *deleted), notes=notes)
-
-
-def tone_mapping(picture: PictureFormat) -> tuple[str, ...]:
-    """Filters from high dynamic range to limited-range BT.709 with 8 bits.
+    """From high dynamic range to limited-range BT.709 with 8 bits.
 
     Source: the Hable curve of FFmpeg's tonemap filter, on linear light where 1.0 is the white of ITU-R BT.2408. On a
     filmed colour chart (HLG) patches come out 9.7 from their published values (CIELAB), 16.4 where 1.0 is 100 cd/m².
     """
+    if not (has_filter("zscale") and has_filter("tonemap")):
+        remedy = "use --hdr keep, or --copy" if _encodes_hdr() else "install another ffmpeg, or use --copy"
+        raise CutError(f"mapping {picture.hdr} to BT.709 needs an ffmpeg with zscale and tonemap; {remedy}")
     matrix = "gbr" if picture.is_rgb else picture.matrix or "bt2020nc"
     given = f"tin={picture.transfer}:pin={picture.primaries or 'bt2020'}:min={matrix}"
     levels = "full" if picture.full_range or picture.is_rgb else "limited"
-    return (
+    filters = (
         f"zscale={given}:rin={levels}:t=linear:npl={REFERENCE_WHITE}",
         "format=gbrpf32le",
         "zscale=p=bt709",
@@ -172,3 +159,6 @@ def tone_mapping(picture: PictureFormat) -> tuple[str, ...]:
         "format=yuv420p",
         "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709",
     )
+    deleted = (f"sidedata=mode=delete:type={kind}" for kind in _DYNAMIC_METADATA)
+    notes = (f"its {picture.hdr} picture is tone-mapped to standard dynamic range (BT.709)",)
+    return ColourPlan(filters=(*filters, *deleted), notes=notes)

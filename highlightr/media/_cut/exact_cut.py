@@ -23,11 +23,10 @@ from highlightr.media._cut.extras import counts_frames, extras_folder, join, mak
 from highlightr.media._cut.inputs import batches, concat_input, sound_inputs, take_input
 from highlightr.media._cut.not_kept import not_kept
 from highlightr.media._cut.output_plan import CutJob, OutputPlan, plan_encoded, with_encoder
-from highlightr.media._cut.picture import Stills, burning, middles, picture_graph
+from highlightr.media._cut.picture import burning, picture_graph
 from highlightr.media._cut.plan import GUARD_SECONDS, Take, decimal
 from highlightr.media._cut.result import CutResult
 from highlightr.media._cut.sound import sound_arguments
-from highlightr.media._decode.frame_converter import size_of_width
 from highlightr.media.ffmpeg import run_ffmpeg
 from highlightr.media.verify import Planned, Verdict, check_video
 
@@ -66,11 +65,9 @@ def write_encoded(job: CutJob) -> CutResult:
 
 
 def _encoded(job: CutJob) -> CutResult:
-    width = job.options.still_width
     for careful in (False, True):
         plan = with_encoder(plan_encoded(job, careful=careful), job.options)
-        size = None if width is None else Stills(*size_of_width(plan.source.video, width))
-        stills = encode_pieces(plan, job.output, job.progress, size)
+        encode_pieces(plan, job.output, job.progress)
         verdict = check_video(job.output, expected(plan))
         if verdict.is_as_planned:
             break
@@ -80,8 +77,7 @@ def _encoded(job: CutJob) -> CutResult:
         )
     missing = (_missing_pictures(job.source, plan, verdict),) if verdict.missing else ()
     notes = (*plan.time_notes, *missing, *plan.notes, *not_kept(plan, job.output))
-    shown = tuple(_still_of(number, plan, stills) for number in range(len(plan.pieces))) if stills else ()
-    return CutResult(job.output, plan.pieces, shown, notes)
+    return CutResult(job.output, plan.pieces, notes)
 
 
 def expected(plan: OutputPlan) -> Planned:
@@ -104,37 +100,24 @@ def _missing_pictures(source: Source, plan: OutputPlan, verdict: Verdict) -> str
     )
 
 
-def _still_of(piece: int, plan: OutputPlan, stills: Sequence[bytes]) -> bytes:
-    """That of the piece's longest take; no bytes for one that lies before the first picture."""
-    own = [number for number, take in enumerate(plan.takes) if take.piece == piece]
-    return stills[max(own, key=lambda number: plan.takes[number].seconds)] if own else b""
-
-
-def encode_pieces(
-    plan: OutputPlan, output: Path, progress: Advance | None, stills: Stills | None = None
-) -> list[bytes]:
+def encode_pieces(plan: OutputPlan, output: Path, progress: Advance | None) -> None:
     """Encode every frame once; many pieces go through several runs whose results are joined without loss.
 
-    If `stills` were asked for, a JPEG of the frame in the middle of each take comes back; nothing if not all could be
-    had. A `CutError` where ffmpeg failed.
+    A `CutError` where ffmpeg failed.
     """
     runs, parts = list(batches(plan, plan.takes)), list[tuple[Path, Fraction]]()
-    pictures: list[bytes] = []
     with extras_folder(output) as folder:
         is_whole = len(runs) == 1 and not counts_frames(plan, output)
         for number, run in enumerate(runs):
             part = output if is_whole else folder / f"part{number:05d}.mov"
-            raw = folder / "stills.rgb"
             report = None if progress is None else _in_seconds(progress, run, float(plan.seconds))
             burn = burning(plan, run, folder / f"burn{number}.ass")
-            arguments = _encode_arguments(plan, run, part, stills, burn, folder if is_whole else None)
-            run_ffmpeg([*arguments, *(stills.output(raw) if stills is not None else ())], progress=report)
+            arguments = _encode_arguments(plan, run, part, burn, folder if is_whole else None)
+            run_ffmpeg(arguments, progress=report)
             parts.append((part, run[-1].output_stop - run[0].offset))
-            pictures += stills.read(raw, middles(run)) if stills is not None else []
         if not is_whole:
             mapped = [*(["-map", "0:a"] if plan.sound else []), *sound_codec(plan.sound)]
             join(plan, output, folder, concat_input(folder, parts), mapped, is_hevc=plan.colour.is_hdr)
-    return pictures if len(pictures) == len(plan.takes) else []
 
 
 def _in_seconds(progress: Advance, run: Sequence[Take], total: float) -> Callable[[int], None]:
@@ -145,7 +128,7 @@ def _in_seconds(progress: Advance, run: Sequence[Take], total: float) -> Callabl
 
 
 def _encode_arguments(
-    plan: OutputPlan, takes: Sequence[Take], output: Path, stills: Stills | None, burn: str, folder: Path | None
+    plan: OutputPlan, takes: Sequence[Take], output: Path, burn: str, folder: Path | None
 ) -> list[str]:
     """One run; with a `folder` for what comes along, and otherwise a part that holds pictures and sound alone."""
     # Timestamps stay as the file has them: otherwise ffmpeg closes gaps that the plan knows of.
@@ -158,7 +141,7 @@ def _encode_arguments(
     arguments += sounds
     extras = None if folder is None else make_extras(plan, output, folder, arguments.count("-i"))
     arguments += extras.inputs if extras is not None else ()
-    graph = picture_graph(plan, takes, stills, burn) + plan.encoder.uploading
+    graph = picture_graph(plan, takes, burn) + plan.encoder.uploading
     arguments += ["-filter_complex", graph, "-map", plan.encoder.label]
     # A graph of its own: one graph would hold all pictures until the first sound is there, which may be never.
     arguments += [*sound_arguments(plan.sound, takes, inputs), "-max_muxing_queue_size", str(_MOST_PACKETS_AHEAD)]

@@ -1,7 +1,6 @@
 """The filters of the picture: each piece's frames are kept by time, dated on the output's own time line, and merged.
 
-Pieces fade through black inside themselves, so that no frame's time changes; stills come out of the same run, because
-the frames are decoded there anyway; subtitles are drawn on what is merged.
+Pieces fade through black inside themselves, so that no frame's time changes; subtitles are drawn on what is merged.
 
 In: pieces as planned. Out: the text of a filter graph for one ffmpeg run. Frames are merged by date, because the concat
 filter would guess where a piece ends from its mean frame rate, which is wrong for variable rates.
@@ -10,18 +9,13 @@ filter would guess where a piece ends from its mean frame rate, which is wrong f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
-
 from highlightr.core.source import VideoStream
-from highlightr.media._container.opening import file_url
 from highlightr.media._cut.output_plan import OutputPlan
 from highlightr.media._cut.plan import GUARD_SECONDS, Take, decimal
 from highlightr.media._cut.shapes import canvas, even, pixel_aspect
-from highlightr.media._decode.frame_converter import to_jpeg
 
 _TICKS = 1_000_000
 """Ticks per second of the output's time line inside the filters."""
@@ -35,13 +29,8 @@ def ticks(seconds: Fraction) -> int:
     return round(seconds * _TICKS)
 
 
-def middles(takes: Sequence[Take]) -> list[int]:
-    """Just before the frame in the middle of each piece, in ticks of one run."""
-    return [ticks(take.middle - takes[0].offset - GUARD_SECONDS) for take in takes]
-
-
-def picture_graph(plan: OutputPlan, takes: Sequence[Take], stills: Stills | None, burn: str = "") -> str:
-    """All pieces of a run, each an input of its own, merged as ``[v]``; where stills are asked for, those too.
+def picture_graph(plan: OutputPlan, takes: Sequence[Take], burn: str = "") -> str:
+    """All pieces of a run, each an input of its own, merged as ``[v]``.
 
     `burn`: the filter that draws subtitles, with a leading comma.
     """
@@ -49,12 +38,7 @@ def picture_graph(plan: OutputPlan, takes: Sequence[Take], stills: Stills | None
     filters = [_picture_filter(plan, take, number, take.offset - began) for number, take in enumerate(takes)]
     inputs = "".join(f"[v{k}]" for k in range(len(takes)))
     together = f"{inputs}interleave=nb_inputs={len(takes)}" if len(takes) > 1 else "[v0]null"
-    together += burn
-    if stills is None:
-        return ";".join([*filters, f"{together}[v]"])
-    return ";".join(
-        [*filters, f"{together},split[v][p]", f"[p]{stills.filters(middles(takes), plan.colour.viewing)}[stills]"]
-    )
+    return ";".join([*filters, f"{together}{burn}[v]"])
 
 
 def _picture_filter(plan: OutputPlan, take: Take, number: int, start: Fraction) -> str:
@@ -85,42 +69,6 @@ def _even(video: VideoStream) -> str:
     if min(size) < 2:
         return ",scale=ceil(iw/2)*2:ceil(ih/2)*2:flags=neighbor"
     return ",crop=trunc(iw/2)*2:trunc(ih/2)*2:0:0:exact=1"
-
-
-@dataclass(frozen=True)
-class Stills:
-    """What stills look like; in pixels."""
-
-    width: int
-    height: int
-
-    def filters(self, moments: Sequence[int], viewing: Sequence[str] = ()) -> str:
-        """Of the frames that come in, the first one at or after each moment (in ticks, in order) goes out, scaled.
-
-        The very first frame always does: ffmpeg fails where an output stays empty, and the cut with it. Between any two
-        moments there is a frame; `viewing`: filters that make one fit for any screen.
-        """
-        reached, before = ("+".join(f"gte({pts},{moment})" for moment in moments) for pts in ("pts", "prev_pts"))
-        picked = f"select='eq(n,0)+gt({reached},{before})'"
-        scaled = f"scale={self.width}:{self.height}:flags=bicubic,format=rgb24"
-        return ",".join([picked, *viewing, scaled])
-
-    def output(self, path: Path) -> list[str]:
-        """Arguments for one more file of the same run."""
-        return ["-map", "[stills]", "-c:v", "rawvideo", "-fps_mode", "passthrough", "-f", "rawvideo", file_url(path)]
-
-    def read(self, path: Path, moments: Sequence[int]) -> list[bytes]:
-        """Read the file and remove it: a still for each moment, or nothing where they are not as many."""
-        try:
-            content = path.read_bytes()
-            path.unlink()
-        except OSError:
-            return []
-        extra = int(moments[0] > 0)
-        if len(content) != (extra + len(moments)) * self.height * self.width * 3:
-            return []
-        pictures = np.frombuffer(content, np.uint8).reshape(-1, self.height, self.width, 3)
-        return [to_jpeg(picture) for picture in pictures[extra:]]
 
 
 def _fades(take: Take, start: Fraction) -> str:

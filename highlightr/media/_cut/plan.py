@@ -98,12 +98,6 @@ class Take:
         second, last = [*self.shown[1:2], self.output_stop][0], [self.offset, *self.shown][-1]
         return second < self.offset + self.fade_in_seconds, last > self.output_stop - self.fade_out_seconds
 
-    @property
-    def middle(self) -> Fraction:
-        """When the frame appears in the output that is on screen in its middle."""
-        shown = self.shown or [self.offset]
-        return shown[max(0, bisect_right(shown, self.offset + self.seconds / 2) - 1)]
-
     def input(self, number: int, index: int) -> str:
         """What a filter graph calls a stream (by its index in the source) of the run's input of this number."""
         part = self.reach.part

@@ -54,8 +54,6 @@ class CutResult:
     path: Path
     pieces: tuple[Piece, ...]
     """One per segment, in the order of the output."""
-    stills: tuple[bytes, ...] = ()
-    """If asked for, a JPEG of the frame in the middle of each piece; empty bytes where none can be decoded."""
     notes: tuple[str, ...] = ()
     """Sentences for the user: what was changed, left out or doubted."""
 

@@ -223,7 +223,7 @@ def _encode_arguments(plan: OutputPlan, run: Sequence[Take], coded: list[str]) -
     uncropped = ["-apply_cropping", "codec"] if any(plan.source.video.crop) else []
     for take in run:
         arguments += ["-noautorotate", *uncropped, *take_input(plan.source, take)]
-    arguments += ["-filter_complex", picture_graph(plan, run, None), "-map", "[v]"]
+    arguments += ["-filter_complex", picture_graph(plan, run), "-map", "[v]"]
     keyframes = [take.shown[0] - began - GUARD_SECONDS for take in run]
     arguments += ["-force_key_frames:v:0", ",".join(map(decimal, keyframes)), *coded]
     return [*arguments, "-fps_mode", "passthrough", "-enc_time_base", "1:90000", "-map_chapters", "-1"]

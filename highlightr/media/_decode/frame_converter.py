@@ -52,12 +52,6 @@ def shown_size(video: VideoStream) -> tuple[float, float]:
     return stored if video.rotation_degrees % 180 == 0 else stored[::-1]
 
 
-def size_of_width(video: VideoStream, width: int) -> tuple[int, int]:
-    """Width and height in pixels of a still that is so wide, upright and with square pixels."""
-    across, down = shown_size(video)
-    return width, max(1, round(width * down / across))
-
-
 class FrameConverter:
     """Converts frames of one video to upright RGB pictures of one fixed size."""
 

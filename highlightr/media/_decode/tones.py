@@ -1,4 +1,4 @@
-"""Pictures of high dynamic range for any screen: what a cut's stills get from FFmpeg's filters, which PyAV lacks.
+"""Pictures of high dynamic range for any screen: what a cut gets from FFmpeg's filters, which PyAV lacks.
 
 In: RGB as coded, and FFmpeg's number of its transfer. Out: BT.709.
 Source: ITU-R BT.2100 (PQ, HLG), BT.2087 (primaries); the Hable curve of FFmpeg's tonemap filter (`_cut.colour`).
