@@ -35,7 +35,7 @@ class VideoStream:
     mirrored: bool = False
     """Whether the picture must be mirrored left to right after that rotation."""
     interlaced: bool = False
-    """Whether the first picture holds two moments, in alternate lines."""
+    """Whether the first picture, or the header, says that pictures hold two moments, in alternate lines."""
     dated_when_decoded: bool = False
     """Whether the file has no display times, so that a frame's time is that at which it leaves the decoder."""
     crop: tuple[int, int, int, int] = (0, 0, 0, 0)

@@ -28,6 +28,7 @@ from highlightr.media._container.contents import picture_timecode
 from highlightr.media._container.description import describe
 from highlightr.media._container.limits import believable_aspect, check_length, check_picture
 from highlightr.media._container.opening import best_video, decoded, packets, reading, start_seconds
+from highlightr.media._container.picture_format import INTERLACED_ORDERS
 from highlightr.media._decode.frame_scan import frame_index
 from highlightr.media._decode.timestamps import FASTEST_RATE, LastFrames
 from highlightr.media.choices import AudioChoice
@@ -130,7 +131,7 @@ def _video_stream(container: InputContainer, stream: Any, frame: VideoFrame) -> 
         mirrored=mirrored,
         sample_aspect_ratio=believable_aspect(stream.sample_aspect_ratio),
         frames_per_second=next((rate for rate in rates if 0 < rate <= FASTEST_RATE), None),
-        interlaced=frame.interlaced_frame,
+        interlaced=frame.interlaced_frame or int(stream.codec_context.field_order) in INTERLACED_ORDERS,
         crop=(left, right, top, bottom) if is_seen else (0, 0, 0, 0),
     )
 

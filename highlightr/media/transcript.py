@@ -181,7 +181,7 @@ def _from_tracks(source: Source) -> tuple[Transcript | None, list[str]]:
     with reading(source.path) as container:
         if not container.streams.subtitles:
             return None, notes
-        tracks = read_contents(container, source.video.index, is_marked=source.video.interlaced).subtitles
+        tracks = read_contents(container, source.video.index).subtitles
     try:
         read = read_tracks(source, tracks)
     except CutError as error:

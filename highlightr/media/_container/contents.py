@@ -111,16 +111,13 @@ class Contents:
     """Indices of the audio streams that belong to other programs than the picture does."""
 
 
-def read_contents(container: InputContainer, video_index: int, *, is_marked: bool = False) -> Contents:
-    """Look at every stream; a frame is decoded where high dynamic range says more than the header.
-
-    `is_marked` tells that the first frame of the video stream says that it is interlaced.
-    """
+def read_contents(container: InputContainer, video_index: int) -> Contents:
+    """Look at every stream; a frame is decoded where high dynamic range says more than the header."""
     texts = describe(container)
     streams = list(container.streams)
     video: Any = container.streams[video_index]
     text = texts.get(video_index)
-    picture = picture_format(video, text, is_marked=is_marked)
+    picture = picture_format(video, text)
     tracks = {stream.index: _track(stream, texts.get(stream.index)) for stream in streams}
     covers = dict(_covers(container))
     return Contents(

@@ -44,7 +44,7 @@ REFERENCE_WHITE = 203
 HIGH_DEFINITION_LINES = 720
 """From so many lines on, an unlabelled picture is BT.709; below, it is BT.601."""
 
-_INTERLACED_ORDERS = frozenset({2, 3, 4, 5})
+INTERLACED_ORDERS = frozenset({2, 3, 4, 5})
 """AVFieldOrder: TT, BB, TB, BT."""
 
 _DOLBY_VISION = re.compile(r".*\bprofile: (\d+)")
@@ -78,9 +78,6 @@ class PictureFormat:
     primaries: str | None = None
     transfer: str | None = None
     chroma_location: str | None = None
-    interlaced: bool = False
-    marks_fields: bool = True
-    """Whether each frame says itself whether it is interlaced."""
     dolby_vision: int | None = None
     """The profile."""
 
@@ -90,8 +87,8 @@ class PictureFormat:
         return None if self.transfer is None else HDR_TRANSFERS.get(self.transfer)
 
 
-def picture_format(stream: Any, text: StreamText | None, *, is_marked: bool) -> PictureFormat:
-    """What the header says, and FFmpeg's listing of the stream (`text`); `is_marked` as for `read_contents`."""
+def picture_format(stream: Any, text: StreamText | None) -> PictureFormat:
+    """What the header says, and FFmpeg's listing of the stream (`text`)."""
     context = stream.codec_context
     pixels = context.format
     # WebM has it as pictures of their own, which FFmpeg's decoders of VP8 and VP9 leave out.
@@ -108,8 +105,6 @@ def picture_format(stream: Any, text: StreamText | None, *, is_marked: bool) -> 
         primaries=PRIMARIES.get(int(context.color_primaries)),
         transfer=TRANSFERS.get(int(context.color_trc)),
         chroma_location=None if text is None else text.chroma_location,
-        interlaced=is_marked or int(context.field_order) in _INTERLACED_ORDERS,
-        marks_fields=is_marked or context.codec.canonical_name not in _UNMARKED,
         dolby_vision=None if text is None else _dolby_vision(text),
     )
 
@@ -124,7 +119,7 @@ def _sampling(pixels: Any) -> str | None:
     return _SAMPLINGS.get((pixels.chroma_width(4), pixels.chroma_height(4)))
 
 
-_UNMARKED = frozenset({"rawvideo", "v210", "v410", "mjpeg", "huffyuv", "ffvhuff", "ffv1", "utvideo", "magicyuv"})
+UNMARKED = frozenset({"rawvideo", "v210", "v410", "mjpeg", "huffyuv", "ffvhuff", "ffv1", "utvideo", "magicyuv"})
 """Codecs that leave it to the container to tell which pictures are interlaced."""
 
 

@@ -10,7 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from highlightr.core.errors import CutError
-from highlightr.media._container.picture_format import REFERENCE_WHITE, HdrMetadata, PictureFormat, assumed_matrix
+from highlightr.core.source import VideoStream
+from highlightr.media._container.picture_format import (
+    REFERENCE_WHITE,
+    UNMARKED,
+    HdrMetadata,
+    PictureFormat,
+    assumed_matrix,
+)
 from highlightr.media.choices import HdrChoice
 from highlightr.media.ffmpeg import has_encoder, has_filter
 
@@ -47,7 +54,9 @@ class ColourPlan:
     notes: tuple[str, ...] = ()
 
 
-def plan_colour(picture: PictureFormat, height: int, choice: HdrChoice | None, metadata: HdrMetadata) -> ColourPlan:
+def plan_colour(
+    picture: PictureFormat, video: VideoStream, choice: HdrChoice | None, metadata: HdrMetadata
+) -> ColourPlan:
     """Decide; by default high dynamic range is kept where the installed ffmpeg can.
 
     Raises:
@@ -61,7 +70,7 @@ def plan_colour(picture: PictureFormat, height: int, choice: HdrChoice | None, m
     if picture.matrix in _UNCONVERTED and not (picture.hdr is None and picture.pixels in _PLAIN_PIXELS):
         raise CutError(f"its colours ({picture.matrix}) are of a kind that ffmpeg does not convert; use --copy")
     if picture.hdr is None:
-        plan = ColourPlan(filters=_standard(picture, height), notes=_less(picture, 8))
+        plan = ColourPlan(filters=_standard(picture, video.height), notes=_less(picture, 8))
     elif choice == "sdr" or (choice is None and not _encodes_hdr()):
         plan = _tone_mapped(picture)
     else:
@@ -73,8 +82,8 @@ def plan_colour(picture: PictureFormat, height: int, choice: HdrChoice | None, m
         notes.insert(0, f"its Dolby Vision metadata is not kept; it plays as {below}")
     if picture.has_alpha:
         notes.append("its transparency is not kept")
-    if picture.interlaced:
-        deinterlace = f"bwdif=mode=send_frame:parity=auto:deint={'interlaced' if picture.marks_fields else 'all'}"
+    if video.interlaced:
+        deinterlace = f"bwdif=mode=send_frame:parity=auto:deint={'all' if video.codec in UNMARKED else 'interlaced'}"
         notes.append("its interlaced picture is deinterlaced")
     return replace(plan, deinterlace=deinterlace, chroma_location=siting, notes=tuple(notes))
 

@@ -97,11 +97,11 @@ def plan_encoded(job: CutJob, *, careful: bool = False) -> OutputPlan:
     """
     source, options = job.source, job.options
     with reading(source.path) as container:
-        contents = read_contents(container, source.video.index, is_marked=source.video.interlaced)
+        contents = read_contents(container, source.video.index)
         pieces, takes = plan_takes(container, source, job.spans, careful=careful)
         takes = with_fades(takes) if options.fade else takes
         try:
-            colour = plan_colour(contents.picture, source.video.height, options.hdr, contents.hdr)
+            colour = plan_colour(contents.picture, source.video, options.hdr, contents.hdr)
         except CutError as error:
             raise CutError(f"{source.path}: {error}") from error
         shapes = find_shapes(container, source, takes)

@@ -77,7 +77,7 @@ def write_smart(job: CutJob) -> CutResult:
 def _check(plan: OutputPlan) -> None:
     """Refuse what filters would change, and what is not proven, with a `NotSmartError` that says what it is."""
     picture = plan.contents.picture
-    if picture.interlaced or plan.colour.deinterlace:
+    if plan.colour.deinterlace:
         raise NotSmartError("its pictures are interlaced")
     if picture.hdr is not None or picture.dolby_vision is not None:
         raise NotSmartError("its pictures have high dynamic range")

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from highlightr.core.source import Source, VideoStream
 from highlightr.media._container.av_types import VideoFrame
-from highlightr.media._container.picture_format import HIGH_DEFINITION_LINES
+from highlightr.media._container.picture_format import HIGH_DEFINITION_LINES, UNMARKED
 from highlightr.media._decode.tones import tone_mapped
 from highlightr.media.sampling import Frame, FrameRequest, Thumbnail, ThumbnailRequest
 
@@ -31,6 +31,9 @@ _KNOWN_COLORSPACES = frozenset({0, 1, 4, 5, 6, 7, 9, 10})
 """AVColorSpace values that swscale converts: RGB, BT.709, FCC, BT.470BG, SMPTE 170M, SMPTE 240M, BT.2020."""
 
 _JPEG_QUALITY = 82
+
+_DOUBLED, _DRAWN = (("field", None), ("scale", "iw:ih*2")), (("estdif", "mode=frame:deint=all"),)
+"""Filters that make a field a whole picture: of lines twice as high, or of others drawn along the edges of things."""
 
 
 def num_frames(duration_seconds: float, frames_per_second: float) -> int:
@@ -65,10 +68,28 @@ class FrameConverter:
         self._width, self._height = max(1, round(width * factor)), max(1, round(height * factor))
 
     def convert(self, frame: VideoFrame) -> npt.NDArray[np.uint8]:
-        """(height, width, 3) uint8 RGB of standard dynamic range, upright, square pixels."""
+        """(height, width, 3) uint8 RGB of standard dynamic range and one moment, upright, square pixels."""
+        if frame.interlaced_frame or (self._video.interlaced and self._video.codec in UNMARKED):
+            frame = self._one_moment(frame)
         shown = self._cropped(frame) if any(self._video.crop) else frame
         rgb = to_rgb(self._scaler, shown, self._width, self._height, "BICUBIC")
         return upright(tone_mapped(rgb, frame.color_trc), self._video)
+
+    def _one_moment(self, frame: VideoFrame) -> VideoFrame:
+        """One of both that the lines of a frame show in turn, as high as the frame.
+
+        Its lines are drawn, which takes ten times as long, only where so many are asked for. Interlaced as it is,
+        FFmpeg's scaler would scale both moments and keep the comb.
+        """
+        import av
+
+        graph = av.filter.Graph()
+        begin = graph.add_buffer(width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1))
+        filters = _DRAWN if 2 * self._height > frame.height else _DOUBLED
+        graph.link_nodes(begin, *(graph.add(*each) for each in filters), graph.add("buffersink")).configure()
+        for each in (frame, None):
+            graph.vpush(each)
+        return graph.vpull()
 
     def _cropped(self, frame: VideoFrame) -> VideoFrame:
         """What the container shows of a frame, which decoders know nothing of; all of one that is too small for it."""
