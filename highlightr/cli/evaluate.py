@@ -75,14 +75,7 @@ def evaluate(
 def show_rows(rows: Sequence[Row]) -> None:
     """Print a table of rows of metrics, each with its deviation where there are several runs."""
     names = list(rows[0].metrics)
-    cells = []
-    for row in rows:
-        figures = []
-        for name in names:
-            spread = f" ± {row.deviations[name]:.2f}" if row.deviations.get(name) else ""
-            figures.append(f"{row.metrics[name]:.2f}{spread}" if name in row.metrics else "-")
-        cells.append((row.name, *figures))
-    table = (("", *names), *cells)
+    table = (("", *names), *((row.name, *row.figures(names)) for row in rows))
     if columns_width(table) > terminal_width():
         table = tuple(zip(*table, strict=True))  # There are more metrics than rows.
     print_table(table[0], table[1:])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar
@@ -86,6 +86,11 @@ class Row:
     metrics: Metrics
     deviations: Metrics = field(default_factory=dict)
     """Standard deviation over runs (ddof 1), for rows that were repeated."""
+
+    def figures(self, names: Iterable[str]) -> list[str]:
+        """One for each metric, ``mean ± deviation`` where there are several runs, ``-`` where it has none."""
+        spreads = {name: f" ± {value:.2f}" for name, value in self.deviations.items()}
+        return [f"{self.metrics[name]:.2f}{spreads.get(name, '')}" if name in self.metrics else "-" for name in names]
 
     @classmethod
     def mean_of(cls, name: str, runs: Sequence[Mapping[str, float]]) -> Row:

@@ -23,7 +23,7 @@ from highlightr.core.progress import ProgressHook, Stages
 from highlightr.core.source import Source
 from highlightr.core.types import Reason, Scores, Segment, Summary, TimeGrid
 from highlightr.export.captions import captioned
-from highlightr.export.outputs import find_leftovers, plan_outputs, with_captions
+from highlightr.export.outputs import Outputs, find_leftovers, plan_outputs, with_captions
 from highlightr.export.receipt import Provenance
 from highlightr.export.receipt_reader import Receipt
 from highlightr.export.segment_files import folder_notes, segment_folders
@@ -75,12 +75,14 @@ def cut_again(
         source = probe(place, wanted.audio_track)
         named, noted = edit.spans(source)
         spans = [_clamped(span, number, source, file) for number, span in enumerate(named, start=1)]
+        outputs = plan_outputs(source, wanted)
         speech = find_speech(source, wanted.transcript, wanted.transcribe, resolve_device("auto"))
         scores = None if edit.receipt is None else _scores(edit.receipt, source)
     if edit.receipt is None or scores is None:
         note = NO_RECEIPT_NOTE if edit.receipt is None else OTHER_VIDEO_NOTE
-        return _cut_alone(source, spans, wanted, stages, (*noted, note), speech, file)
-    outputs = with_captions(plan_outputs(source, wanted), source, wanted, speech.is_expected)
+        outputs = replace(outputs, timelines={}, inputs=(*outputs.inputs, file))
+        return _cut_alone(source, spans, wanted, stages, (*noted, note), speech, outputs)
+    outputs = with_captions(outputs, source, wanted, speech.is_expected)
     if not is_same_file(outputs.receipt, file):  # A receipt that was edited becomes that of the edit.
         for path in outputs.files:
             check_no_input(path, (file,), "the timeline that is cut")
@@ -149,24 +151,24 @@ def _cut_alone(
     stages: Stages,
     notes: tuple[str, ...],
     speech: SpeechSource,
-    file: Path,
+    outputs: Outputs,
 ) -> Recut:
     """The summary, clips and pictures, where there are no scores to report."""
     with stages("extract") as advance:
         transcript, told = listen(source, speech, 1.0, advance)
     notes += told
-    options, planned = captioned(wanted.cut_options(), transcript), plan_outputs(source, wanted)
+    options, video = captioned(wanted.cut_options(), transcript), outputs.video
     segments = tuple(replace(span, rank=number) for number, span in enumerate(spans, start=1))
-    with segment_folders(source, segments, wanted, planned.video.suffix, options, stages) as folders:
-        leftovers = find_leftovers(replace(planned, timelines={}, inputs=(*planned.inputs, file)), folders)
+    with segment_folders(source, segments, wanted, video.suffix, options, stages) as folders:
+        leftovers = find_leftovers(outputs, folders)
         with stages("cut") as advance:
-            made = cut_summary(source, segments, planned.video, options, overwrite=wanted.overwrite, progress=advance)
+            made = cut_summary(source, segments, video, options, overwrite=wanted.overwrite, progress=advance)
     leftovers.remove()
     if wanted.export:
         notes += ("Timelines are written from a receipt, so none was written.",)
-    for path in (planned.receipt, planned.report):
+    for path in (outputs.receipt, outputs.report):
         if path.exists():
             notes += (f"{printable(path)} is of the summary that was replaced.",)
-    outputs = {"video": planned.video} | {output: each.folder for output, each in folders.items()}
+    written = {"video": video} | {output: each.folder for output, each in folders.items()}
     told = (*notes, *made.notes, *folder_notes(folders, made), *leftovers.notes)
-    return Recut(made.seconds, segments, outputs, told)
+    return Recut(made.seconds, segments, written, told)

@@ -106,10 +106,5 @@ def markdown_table(rows: Sequence[Row]) -> str:
     """One line per row, one column per metric, ``mean ± deviation`` where there are several runs."""
     names = list(rows[0].metrics)
     lines = [f"| row | {' | '.join(names)} |", f"|---{'|---' * len(names)}|"]
-    for row in rows:
-        cells = [
-            f"{row.metrics[name]:.2f}" + (f" ± {row.deviations[name]:.2f}" if name in row.deviations else "")
-            for name in names
-        ]
-        lines.append(f"| {row.name} | {' | '.join(cells)} |")
+    lines += [f"| {row.name} | {' | '.join(row.figures(names))} |" for row in rows]
     return "\n".join(lines) + "\n"

@@ -13,7 +13,8 @@ import opentimelineio as otio
 import pytest
 
 from highlightr.core.clock import clock
-from highlightr.core.errors import ConfigError
+from highlightr.core.errors import ConfigError, OutputError
+from highlightr.export import recut
 from highlightr.export.receipt_reader import read_receipt
 from highlightr.export.recut import NO_RECEIPT_NOTE, OTHER_VIDEO_NOTE, cut_again
 from highlightr.export.timelines.read import ITEMS_NOTE, SPEED_NOTE, TRACKS_NOTE, TRANSITION_NOTE
@@ -139,6 +140,19 @@ def test_an_edited_receipt_is_followed(made: Path, tmp_path: Path) -> None:
     assert [segment.title for segment in again.segments][-1] == "Mine"
     assert _numbers(tmp_path / "again.mp4")[-1] == round((first["stop_seconds"]) * float(NTSC)) - 1
     assert "Mine" in (tmp_path / "again.edl").read_text()
+
+
+@pytest.mark.parametrize("suffix", [".json", ".csv"])
+def test_an_output_that_exists_is_noticed_before_anything_is_heard(
+    suffix: str, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, output = tmp_path / f"edit{suffix}", tmp_path / "again.mp4"
+    file.write_bytes(made.with_suffix(suffix).read_bytes())
+    output.touch()
+    monkeypatch.setattr(recut, "listen", lambda *_: pytest.fail("listened"))
+    monkeypatch.setattr(recut, "find_speech", lambda *_: pytest.fail("a recogniser was opened"))
+    with pytest.raises(OutputError, match=r"again\.mp4"):
+        cut_again(file, made.with_name("my holiday.mp4"), SummarizeOptions(output=output))
 
 
 def test_without_a_receipt_the_summary_alone_is_written(made: Path, tmp_path: Path) -> None:

@@ -93,6 +93,13 @@ def test_auto_takes_what_is_proven_and_says_so(tmp_path: Path) -> None:
     assert named.notes == ()
 
 
+def test_an_encoder_is_tried_with_the_size_that_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of odd width and height, a column and a line are cropped; encoders do not take them."""
+    encoder = Encoder("libx264", options=("-preset", "ultrafast"))
+    _in_place(monkeypatch, encoder)
+    assert find_encoder("h264_nvenc", 321, 241, hdr=False) == (encoder, ())
+
+
 def test_hardware_that_fails_on_the_video_is_replaced_in_auto_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,3 +70,5 @@ def test_a_table_in_words() -> None:
         markdown_table(rows)
         == "| row | m | n |\n|---|---|---|\n| a | 1.00 ± 0.50 | 2.00 ± 0.25 |\n| b | 3.00 | 4.00 |\n"
     )
+    # Of another part of the data, other figures.
+    assert markdown_table([*rows, Row("c", {"n": 5.0})]).endswith("| c | - | 5.00 |\n")

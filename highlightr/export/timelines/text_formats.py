@@ -80,8 +80,7 @@ def write_ffconcat(timeline: Timeline) -> str:
 
 def _decimal(seconds: Fraction) -> str:
     """Seconds to the microsecond, without zeros at the end."""
-    whole, rest = divmod(round(seconds * 10**_DIGITS), 10**_DIGITS)
-    return f"{whole}.{rest:0{_DIGITS}d}".rstrip("0").rstrip(".")
+    return f"{float(seconds):z.{_DIGITS}f}".rstrip("0").rstrip(".")
 
 
 def _vtt_time(seconds: Fraction) -> str:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from highlightr.core.errors import CutError, HighlightrError
 from highlightr.media._container.opening import file_url, reading
+from highlightr.media._cut.shapes import even
 from highlightr.media.choices import EncoderChoice
 from highlightr.media.ffmpeg import ffmpeg_path, has_encoder, run_ffmpeg
 
@@ -93,12 +94,12 @@ def hardware(maker: str, *, hdr: bool, quality: int | None = None) -> Encoder:
 
 
 def find_encoder(choice: EncoderChoice, width: int, height: int, *, hdr: bool) -> tuple[Encoder, tuple[str, ...]]:
-    """The encoder to use, and a sentence for each that ``auto`` passed over, or about the one it took.
+    """The encoder to use for pictures of this size, and a sentence for each that ``auto`` passed over, or took.
 
     The software encoder is not tried. With `hdr` high dynamic range is kept, and the HEVC sibling is meant. A
     `CutError` where a named encoder is not here, or does not work.
     """
-    software = Encoder("libx265" if hdr else SOFTWARE)
+    software, (width, height) = Encoder("libx265" if hdr else SOFTWARE), even(width, height)
     if choice == SOFTWARE:
         return software, ()
     if choice != "auto":

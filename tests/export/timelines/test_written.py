@@ -213,6 +213,21 @@ def test_ffmpeg_plays_its_list(tmp_path: Path) -> None:
         assert len(shown) >= 55
 
 
+def test_times_before_zero_in_ffmpegs_list(tmp_path: Path) -> None:
+    """Of a transport stream whose clock is about to begin again, FFmpeg dates the first pictures before zero."""
+    plain = plain_receipt(Fraction(25), ((0, 25), (50, 80)), None)
+    plain["source"]["start_seconds"] = -0.623222
+    receipt = receipt_from_plain(plain, "test")
+    text, _ = render_timeline(receipt, tmp_path / "v.ts", tmp_path / "l.ffconcat", "ffconcat")
+    points = [line.split() for line in text.splitlines() if "point" in line]
+    assert points == [
+        ["inpoint", "-0.623222"],
+        ["outpoint", "0.376778"],
+        ["inpoint", "1.376778"],
+        ["outpoint", "2.576778"],
+    ]
+
+
 @pytest.mark.parametrize("name", FORMATS)
 def test_hostile_titles_are_only_titles(name: str, tmp_path: Path) -> None:
     title = "a\n002  AX V C --> \x00</name><x> 'q' \"d\" \ud800 & ]]>\r* FROM CLIP: http://x"
