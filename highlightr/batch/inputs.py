@@ -18,6 +18,7 @@ from highlightr.batch.names import FolderNames
 from highlightr.batch.output_dir import INDEX_NAME, RESULTS_NAME, STATE_FOLDER
 from highlightr.batch.remote import check_address
 from highlightr.core.errors import ConfigError
+from highlightr.core.reading import lines_of
 from highlightr.core.text import is_address
 from highlightr.export.receipt_reader import Written, holds, read_written
 from highlightr.media.suffixes import VIDEO_SUFFIXES
@@ -83,7 +84,7 @@ def _lines(path: Path) -> list[tuple[str, Path | None]]:
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise ConfigError(f"cannot read the list {path}: {error.strerror or error}") from error
-    lines = (line.strip() for line in text.splitlines() if not line.startswith("#"))
+    lines = (line.strip() for line in lines_of(text) if not line.startswith("#"))
     return [(line, path.absolute().parent) for line in lines if line]
 
 

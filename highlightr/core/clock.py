@@ -6,7 +6,7 @@ import re
 
 from highlightr.core.errors import ConfigError
 
-_CLOCK = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,5}):)?(\d{1,9}(?:\.\d{1,12})?)s?", re.ASCII)
+_CLOCK = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,5}):)?(\d{1,9}(?:\.\d+)?)s?", re.ASCII)
 
 MOST_DIGITS = 3
 """Behind the point; frames are further apart."""

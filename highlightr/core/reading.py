@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 from highlightr.core.errors import ConfigError, HighlightrError
+
+
+def lines_of(text: str) -> list[str]:
+    """Its lines as editors show them; `str.splitlines` ends them at U+2028, U+0085 and form feeds, too."""
+    return io.StringIO(text, newline=None).read().split("\n")
 
 
 def read_at_most(path: Path, most_bytes: int) -> bytes | None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from highlightr.core.errors import MediaError, OutputError
 from highlightr.core.outputs import unwritable
-from highlightr.core.reading import read_limited
+from highlightr.core.reading import lines_of, read_limited
 from highlightr.media.encodings import decoded
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def read_subtitles(path: Path) -> Subtitles:
 
 def _bounded(text: str, path: Path) -> str:
     """The text with lines that a parser can be given."""
-    lines = text.splitlines()
+    lines = lines_of(text)
     if len(lines) > MOST_LINES:
         raise MediaError(f"{path}: more than {MOST_LINES} lines, too many for subtitles")
     return "\n".join(line[:_LONGEST_LINE] for line in lines)

@@ -43,31 +43,32 @@ def add_example(library: Library, video: Video, start: float, stop: float, query
     span = {"start_seconds": f"{start:.3f}", "stop_seconds": f"{stop:.3f}"}
     values = {"file": path_cell(name), **span, "query": text_cell(query or "")}
     with _WRITING:
-        text, columns = _read(table)
-        row = csv_text([[values.get(column, "") for column in columns]])
-        if row in text.splitlines(keepends=True):
+        text, rows = _read(table)
+        row = [values.get(column, "") for column in rows[0]]
+        if row in rows:
             return False
-        write_whole(table, text, "" if not text or text.endswith("\n") else "\n", row)
+        write_whole(table, text, "" if not text or text.endswith("\n") else "\n", csv_text([row]))
     return True
 
 
-def _read(table: Path) -> tuple[str, list[str]]:
-    """What is there, and its columns; a header where nothing is."""
+def _read(table: Path) -> tuple[str, list[list[str]]]:
+    """What is there, and its rows, the columns' names first; a header where nothing is."""
     try:
         content = read_at_most(table, LARGEST_BYTES)
     except FileNotFoundError:
-        return csv_text([COLUMNS]), list(COLUMNS)
+        return csv_text([COLUMNS]), [list(COLUMNS)]
     except OSError as error:
         raise ConfigError(f"{MOMENTS} cannot be read ({error.strerror or error}); nothing was added") from error
     if content is None:
         raise ConfigError(f"{MOMENTS} is larger than {LARGEST_BYTES >> 20} MiB; nothing was added")
     try:
         text = content.decode("utf-8-sig")
-        columns = next(csv.reader(io.StringIO(text), strict=True), [])
+        rows = list(csv.reader(io.StringIO(text, newline=""), strict=True)) or [[]]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ConfigError(f"{MOMENTS} is no CSV ({error}); nothing was added") from error
+    columns = rows[0]
     if not {"file", "start_seconds", "stop_seconds"} <= set(columns) or not set(columns) <= {*COLUMNS, "score"}:
         raise ConfigError(f"{MOMENTS} must have the columns {', '.join(COLUMNS)}; nothing was added")
     if "query" not in columns:
         raise ConfigError(f"{MOMENTS} has no column query; add it, and nothing is lost")
-    return text, columns
+    return text, rows

@@ -123,14 +123,16 @@ def test_names_of_the_batch_itself_are_not_given_away(tmp_path: Path) -> None:
 
 
 def test_lists_are_relative_to_themselves_and_keep_folders(tmp_path: Path) -> None:
-    tree(tmp_path, "lists/deep/v.mp4", "w.mp4", "@odd.mp4")
+    tree(tmp_path, "lists/deep/v.mp4", "w.mp4", "@odd.mp4", "lists/of\u2028\x85\x0c two.mp4")
     listed = tmp_path / "lists" / "all.txt"
-    listed.write_text(f"# a comment\ndeep/v.mp4\n\n{tmp_path / 'w.mp4'}\nmissing/x.mp4\n../w.mp4\n")
+    listed.write_text(
+        f"# a comment\ndeep/v.mp4\r\n\n{tmp_path / 'w.mp4'}\nmissing/x.mp4\r../w.mp4\nof\u2028\x85\x0c two.mp4", "utf-8"
+    )
     for found in (
         find_videos([f"@{listed}"], tmp_path / "out"),
         find_videos([], tmp_path / "out", lists=[listed]),
     ):
-        assert names(found) == ["deep/v.mp4", "w.mp4", "missing/x.mp4"]
+        assert names(found) == ["deep/v.mp4", "w.mp4", "missing/x.mp4", "of\u2028\x85\x0c two.mp4"]
     (odd,) = find_videos([str(tmp_path / "@odd.mp4")], tmp_path / "out")
     assert odd.title == "@odd.mp4"
 

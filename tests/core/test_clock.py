@@ -29,7 +29,16 @@ def test_no_length_reads_as_zero() -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("0", 0), ("45.6", 45.6), ("45.6s", 45.6), ("90", 90), ("3:05", 185), ("1:23:45.6", 5025.6), (" 100:00 ", 6000)],
+    [
+        ("0", 0),
+        ("45.6", 45.6),
+        ("45.6s", 45.6),
+        ("90", 90),
+        ("3:05", 185),
+        ("1:23:45.6", 5025.6),
+        (" 100:00 ", 6000),
+        (str(0.1 + 0.2), 0.3),
+    ],
 )
 def test_times_are_read(text: str, seconds: float) -> None:
     assert parse_clock(text) == pytest.approx(seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,19 @@ def test_a_table_that_a_spreadsheet_saved_with_decimal_commas(made: Path, tmp_pa
     assert [segment.title for segment in again.segments] == ["One", "Two, three"]
 
 
+def test_only_line_feeds_and_returns_outside_of_quotes_end_a_row(made: Path, tmp_path: Path) -> None:
+    video, file = tmp_path / "two\nlines.mp4", tmp_path / "cuts.csv"
+    shutil.copy(made.with_name("my holiday.mp4"), video)
+    name = '"two\nlines.mp4"'
+    file.write_text(
+        f"file,start_seconds,stop_seconds,title\r{name},{0.1 + 0.2},2,a\u2028b\r{name},3,4,c\x85\x0cd", newline=""
+    )
+    assert [(each.start_seconds, each.title) for each in cut_again(file).segments] == [
+        (0.1 + 0.2, "a\u2028b"),
+        (3, "c\x85\x0cd"),
+    ]
+
+
 def test_the_receipt_of_another_video_is_not_used(made: Path, tmp_path: Path) -> None:
     other = make_video(tmp_path / "other.mp4", times=frame_times(8.0, NTSC), size=(160, 96))
     again = cut_again(made, other, SummarizeOptions(output=tmp_path / "again.mp4"))
@@ -316,6 +330,7 @@ def test_a_drop_frame_list_with_colons_is_read_as_its_head_says(made: Path, tmp_
         ("a.csv", "start_seconds,stop_seconds\n1,900\n", "not within the video"),
         ("a.csv", "start_seconds,stop_seconds\n2,1\n", "is empty"),
         ("a.csv", "file,start_seconds,stop_seconds\na.mp4,1,2\nb.mp4,1,2\n", "cuts several videos"),
+        ("a.csv", f"start_seconds,stop_seconds,title\n1,2,{'x' * 150_000}\n", "not a readable CSV"),
     ],
 )
 def test_what_cannot_be_cut_is_one_line(name: str, text: str, words: str, made: Path, tmp_path: Path) -> None:

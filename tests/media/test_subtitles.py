@@ -25,6 +25,14 @@ def test_cues_survive_a_file(suffix: str, tmp_path: Path) -> None:
     assert read_subtitles(path).cues == CUES
 
 
+@pytest.mark.parametrize("suffix", [".srt", ".vtt", ".ass"])
+def test_what_other_programs_take_for_a_line_is_one(suffix: str, tmp_path: Path) -> None:
+    path, said = tmp_path / f"cues{suffix}", (Cue(1.0, 2.5, "one\u2028two \x85three"), CUES[2])
+    Subtitles.from_cues(said).save(path)
+    path.write_text(path.read_text("utf-8"), "utf-8", newline="\r")
+    assert read_subtitles(path).cues == said
+
+
 def test_cues_are_cut_and_retimed() -> None:
     cut = Subtitles.from_cues(CUES).cut([(0.0, 2.2, 0.0), (11.0, 11.5, 2.2)])
     assert cut.cues == (Cue(1.0, 2.2, "one"), Cue(2.0, 2.2, "two\nlines"), Cue(2.2, 2.7, "three"))

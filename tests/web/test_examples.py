@@ -45,6 +45,14 @@ def test_a_name_is_no_formula_in_a_spreadsheet(library: Library) -> None:
     assert [item.path for item in plain(library.root).items] == [library.root / "=1+1.mp4"]
 
 
+def test_a_row_is_there_once_however_it_is_written(library: Library) -> None:
+    table = library.root / "moments.csv"
+    before = 'file,start_seconds,stop_seconds,query\r\n"numbers.mp4",1.000,2.000,a\u2028cat\r\n'
+    table.write_text(before, "utf-8", newline="")
+    assert not add_example(library, video(library), 1, 2, "a\u2028cat")
+    assert table.read_bytes().decode() == before
+
+
 @pytest.mark.parametrize("end", ["", "\n"])
 def test_rows_of_others_stay(library: Library, end: str) -> None:
     before = "query,score,file,start_seconds,stop_seconds\na dog,0.5,numbers.mp4,0,1" + end

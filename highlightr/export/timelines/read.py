@@ -7,6 +7,8 @@ noted.
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -155,7 +157,10 @@ def _in_order(text: str) -> tuple[str, bool]:
 
 
 def _from_csv(path: Path) -> Edit:
-    rows = list(table_reader(_text(path).splitlines()))
+    try:
+        rows = list(table_reader(io.StringIO(_text(path), newline="")))
+    except csv.Error as error:
+        raise ConfigError(f"{path}: not a readable CSV ({error})") from error
     if not rows or not {"start_seconds", "stop_seconds"} <= set(rows[0]):
         raise ConfigError(f"{path}: the first line must name the columns start_seconds and stop_seconds, rows follow")
     spans = tuple(_row(row, f"{path}, row {number}") for number, row in enumerate(rows, start=1))
