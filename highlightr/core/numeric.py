@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -17,3 +19,12 @@ def unit_rows(values: npt.NDArray[np.floating]) -> FloatArray:
 def sigmoid(logits: FloatArray) -> FloatArray:
     """1 / (1 + exp(-x)) in [0, 1], float32, of the same shape; large values saturate instead of overflowing."""
     return np.asarray((1 + np.tanh(logits / 2)) / 2, dtype=np.float32)
+
+
+def inside(times: npt.ArrayLike, spans: Iterable[tuple[float, float]]) -> npt.NDArray[np.bool_]:
+    """(T,) whether each of some times lies in any of some spans, which are half-open."""
+    values = np.asarray(times, dtype=np.float64)
+    found = np.zeros(values.shape, dtype=np.bool_)
+    for start, stop in spans:
+        found |= (values >= start) & (values < stop)
+    return found

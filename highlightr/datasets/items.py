@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.numeric import inside
 from highlightr.core.types import TimeGrid
 from highlightr.datasets.base import Item
 from highlightr.datasets.json_lines import Record, numbers
@@ -40,11 +41,7 @@ _FULL_SALIENCY = 12.0
 
 def moment_labels(grid: TimeGrid, windows: Iterable[Window]) -> npt.NDArray[np.bool_]:
     """(num_clips,) whether the center of each clip lies in any window ``[start_seconds, stop_seconds)``."""
-    centers = grid.centers()
-    inside = np.zeros(grid.num_clips, dtype=np.bool_)
-    for start_seconds, stop_seconds in windows:
-        inside |= (centers >= start_seconds) & (centers < stop_seconds)
-    return inside
+    return inside(grid.centers(), windows)
 
 
 def read_windows(record: Record) -> tuple[Window, ...]:

@@ -47,14 +47,13 @@ def oracle(cases: Sequence[Case]) -> list[Case]:
     return [case.scored(case.relevance) for case in cases]
 
 
-def position_prior(cases: Sequence[Case], folds: int = PRIOR_FOLDS) -> list[Case]:
+def position_prior(cases: Sequence[Case]) -> list[Case]:
     """The mean rating at the same relative position in videos of other folds, whatever the query.
 
     Videos are dealt to folds in order of name. With a single video nothing can be learned and all scores are 0.
     """
-    videos = {name: i % folds for i, name in enumerate(sorted({case.video for case in cases}))}
-    sums = np.zeros((folds, POSITION_BINS))
-    counts = np.zeros((folds, POSITION_BINS))
+    videos = {name: i % PRIOR_FOLDS for i, name in enumerate(sorted({case.video for case in cases}))}
+    sums, counts = np.zeros((2, PRIOR_FOLDS, POSITION_BINS))
     for case in cases:
         bins = np.minimum((_positions(case) * POSITION_BINS).astype(np.int64), POSITION_BINS - 1)
         np.add.at(sums[videos[case.video]], bins, case.relevance)

@@ -102,9 +102,10 @@ class Moments:
         tries = _TRIES
         while tries and self._has_room():
             peak = self._peak()
-            scene = self._pieces.scene_at(float(self._pieces.edges[peak]))
-            answer = _both(scene, self._stretch(self._free, peak, peak))
-            room = answer if answer.seconds >= self._least else self._more_room(scene, peak)
+            piece = Span(*self._pieces.edges[peak : peak + 2].tolist())
+            scene = self._pieces.scene_at(piece.start)
+            answer = _both(scene, FreeTime(self._pieces, self._free).around(piece))
+            room = answer if answer.seconds >= self._least else self._more_room(scene, piece)
             span = self._without_fragments(self._snap(self._grow(peak, room), room), peak)
             if self._is_repeat(span):
                 self._repeats.append(answer)
@@ -154,18 +155,10 @@ class Moments:
         middles = self._pieces.middles
         return np.asarray((middles >= span.start) & (middles < span.stop))
 
-    def _more_room(self, scene: Span, peak: int) -> Span:
+    def _more_room(self, scene: Span, peak: Span) -> Span:
         """For an answer too short to be followed: the rest of its scene, and of a neighbour if that is short, too."""
         wide = scene if scene.seconds >= self._least else self._pieces.with_neighbour(scene)
-        return _both(wide, self._stretch(self._allowed, peak, peak))
-
-    def _stretch(self, free: Mask, first: int, last: int) -> Span:
-        """Pieces ``first`` to ``last`` and what is free on both sides of them."""
-        blocked = np.flatnonzero(~free)
-        before, after = blocked[blocked < first], blocked[blocked > last]
-        start = self._pieces.edges[before[-1] + 1] if len(before) else 0.0
-        stop = self._pieces.edges[after[0]] if len(after) else self._pieces.stop
-        return Span(float(start), float(stop))
+        return _both(wide, FreeTime(self._pieces, self._allowed).around(peak))
 
     def _grow(self, peak: int, room: Span) -> Span:
         """From the peak's piece outwards: to the shortest length at any price, further while scores hold up."""
@@ -248,8 +241,7 @@ class Moments:
             step = min(self._rest, self._options.max_seconds - span.seconds)
             if step <= EPSILON_SECONDS or span not in self._chosen:
                 continue  # Nothing to spend, or joined to a neighbour in the meantime.
-            first, last = self._pieces.index_at(span.start), self._pieces.index_at(span.stop - 2 * EPSILON_SECONDS)
-            free = self._stretch(self._free, first, last)
+            free = FreeTime(self._pieces, self._free).around(span)
             start, stop = self._pieces.shot_at(span.start), self._pieces.shot_at(span.stop - 2 * EPSILON_SECONDS)
             limits = Span(max(free.start, start.start), min(free.stop, stop.stop))
             longer = self._spread(span, limits, span.seconds + step, span.seconds + step, -1.0)

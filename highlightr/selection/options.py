@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import numpy as np
 
 from highlightr.core.checks import check_fields
 from highlightr.core.clock import length_words
 from highlightr.core.errors import ConfigError, NoMatchError
-
-if TYPE_CHECKING:
-    from highlightr.core.types import Match
+from highlightr.core.numeric import inside
+from highlightr.core.types import Match
 
 Mode = Literal["moments", "knapsack"]
 Detector = Literal["cheap", "transnetv2"]
@@ -132,10 +133,9 @@ class SelectionOptions:
     def check_length(self, video_seconds: float) -> None:
         """Refuse a `range` and `exclude` that leave nothing of a video of this length, with a `ConfigError`."""
         # What is left begins where the video does, where a range does, or where an excluded span ends.
-        begins = [0.0, *(start for start, _ in self.range), *(stop for _, stop in self.exclude)]
-        wanted = self.range or ((0.0, video_seconds),)
-        left = [each for each in begins if each < video_seconds and _inside(each, wanted)]
-        if all(_inside(each, self.exclude) for each in left):
+        begins = np.array([0.0, *(start for start, _ in self.range), *(stop for _, stop in self.exclude)])
+        left = begins[(begins < video_seconds) & inside(begins, self.range or [(0.0, video_seconds)])]
+        if inside(left, self.exclude).all():
             raise nothing_left(video_seconds)
 
     def budget_seconds(self, video_seconds: float) -> float:
@@ -168,10 +168,6 @@ class SelectionOptions:
             value = getattr(self, name)
             got = ", ".join(f"{start:g}-{stop:g}" for start, stop in value) if name in _SPANS else repr(value)
             raise ConfigError(f"{name} must be {range_words}, got {got}{hint}")
-
-
-def _inside(seconds: float, spans: Spans) -> bool:
-    return any(start <= seconds < stop for start, stop in spans)
 
 
 def _enough(value: float) -> bool:

@@ -97,15 +97,13 @@ class FreeTime:
     pieces: Pieces
     allowed: Mask
 
-    def around(self, span: Span, others: Sequence[Span]) -> Span:
+    def around(self, span: Span, others: Sequence[Span] = ()) -> Span:
         """The stretch around a span that is allowed and free."""
-        edges = self.pieces.edges
-        blocked = np.flatnonzero(~self.allowed)
-        starts = [0.0, *(edges[blocked + 1]).tolist(), *(other.stop for other in others)]
-        stops = [self.pieces.stop, *(edges[blocked]).tolist(), *(other.start for other in others)]
-        low = max(time for time in starts if time <= span.start + EPSILON_SECONDS)
-        high = min(time for time in stops if time >= span.stop - EPSILON_SECONDS)
-        return Span(low, high)
+        edges, blocked = self.pieces.edges, np.flatnonzero(~self.allowed)
+        starts = np.concatenate([[0.0], edges[blocked + 1], [other.stop for other in others]])
+        stops = np.concatenate([[self.pieces.stop], edges[blocked], [other.start for other in others]])
+        low = starts[starts <= span.start + EPSILON_SECONDS].max()
+        return Span(float(low), float(stops[stops >= span.stop - EPSILON_SECONDS].min()))
 
     def joins(self, span: Span, later: Span) -> bool:
         """Whether all between two spans is allowed and free."""

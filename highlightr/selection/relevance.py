@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.large_arrays import release
+from highlightr.core.numeric import inside
 from highlightr.core.types import FloatArray, Scores
 from highlightr.selection.options import LEAST_SECONDS, SelectionOptions, nothing_left
 from highlightr.selection.spans import EPSILON_SECONDS, Mask, Pieces, Span, clip_overlaps
@@ -47,8 +48,7 @@ def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, M
         if 0 < time < pieces.stop:
             pieces = pieces.split_at(time)
     middles = pieces.middles
-    allowed = _inside(middles, options.range) if options.range else np.ones(len(middles), dtype=bool)
-    allowed &= ~_inside(middles, options.exclude)
+    allowed = inside(middles, options.range or [(0.0, pieces.stop)]) & ~inside(middles, options.exclude)
     if not allowed.any():
         raise nothing_left(pieces.stop)
     runs = np.flatnonzero(np.diff(allowed, prepend=False, append=False)).reshape(-1, 2)
@@ -57,13 +57,6 @@ def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, M
     for first, after in long:
         whole[first:after] = True
     return pieces, whole if long else allowed
-
-
-def _inside(times: npt.NDArray[np.float64], spans: tuple[tuple[float, float], ...]) -> Mask:
-    found = np.zeros(len(times), dtype=bool)
-    for start, stop in spans:
-        found |= (times >= start) & (times < stop)
-    return found
 
 
 def relevant_pieces(pieces: Pieces, allowed: Mask) -> Mask:

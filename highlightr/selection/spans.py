@@ -81,8 +81,7 @@ class Pieces:
 
     def index_at(self, seconds: float) -> int:
         """The piece that holds a time; the nearest one for times outside."""
-        found = int(np.searchsorted(self.edges, seconds + EPSILON_SECONDS, side="right")) - 1
-        return min(max(found, 0), len(self.scores) - 1)
+        return _index_at(self.edges, seconds)
 
     def split_at(self, seconds: float) -> Pieces:
         """The same pieces with one more edge; these pieces themselves where that edge is there already."""
@@ -127,9 +126,13 @@ class Pieces:
         return float(np.dot(np.diff(edges), self.scores[first : last + 1]) / span.seconds)
 
 
-def _between(edges: npt.NDArray[np.float64], seconds: float) -> Span:
+def _index_at(edges: npt.NDArray[np.float64], seconds: float) -> int:
     found = int(np.searchsorted(edges, seconds + EPSILON_SECONDS, side="right")) - 1
-    found = min(max(found, 0), len(edges) - 2)
+    return min(max(found, 0), len(edges) - 2)
+
+
+def _between(edges: npt.NDArray[np.float64], seconds: float) -> Span:
+    found = _index_at(edges, seconds)
     return Span(float(edges[found]), float(edges[found + 1]))
 
 
