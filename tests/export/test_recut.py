@@ -67,6 +67,8 @@ def test_the_same_frames_come_out(suffix: str, made: Path, tmp_path: Path) -> No
         assert after[name] == before[name] or name == "source"
     assert after["source"]["hash"] == before["source"]["hash"]
     assert [segment["rank"] for segment in after["segments"]] == [segment["rank"] for segment in before["segments"]]
+    titles = [[segment.get("title") for segment in each["segments"]] for each in (before, after)]
+    assert titles[0] == titles[1] == ["Random weights", None]
     assert set(again.outputs) == {"video", "receipt", "report"}
 
 

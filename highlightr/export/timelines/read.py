@@ -29,7 +29,7 @@ from highlightr.core.timecode import parse_timecode
 from highlightr.core.types import Segment
 from highlightr.export.receipt_reader import Receipt, read_receipt
 from highlightr.export.timelines.otio_formats import opentimelineio
-from highlightr.export.timelines.timeline import boundaries, check_timecode_rate, nominal_rate
+from highlightr.export.timelines.timeline import boundaries, check_timecode_rate, nominal_rate, own_title
 
 LARGEST_BYTES = 64 << 20
 
@@ -173,7 +173,7 @@ def _row(row: Mapping[str, str | None], where: str) -> Segment:
         start, stop = (parse_clock(row[name] or "") for name in ("start_seconds", "stop_seconds"))
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from error
-    return Segment(start, stop, title=cell_text((row.get("title") or row.get("query") or "").strip()))
+    return Segment(start, stop, title=own_title(cell_text((row.get("title") or row.get("query") or "").strip())))
 
 
 READERS: Mapping[str, Callable[[Path], Edit]] = {
@@ -267,7 +267,7 @@ def _spans_of(
         start, stop = map(dated(exact), (begin - first, begin + length - first))
         if start < 0:
             raise ConfigError(f"{path}: {clip.name or 'a clip'} begins before the video does; compare their timecodes")
-        spans.append(Segment(float(start), float(stop), title=clip.name or ""))
+        spans.append(Segment(float(start), float(stop), title=own_title(clip.name or "")))
     return tuple(spans)
 
 

@@ -7,6 +7,7 @@ Frames are whole numbers from the source's first picture on, spans half-open, ra
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,6 +23,8 @@ from highlightr.export.words import reason_words
 
 _END_SECONDS = Fraction(1, 100)
 
+_STAND_IN = "Segment {}"
+"""The title, by number, of a segment that has none."""
 
 TRADE_RATES = (
     *(Fraction(1000 * whole, 1001) for whole in (24, 30, 48, 60, 120)),
@@ -225,11 +228,16 @@ def _events(
             continue
         first = max(0, round((start - zero) * rate))
         last = max(round((stop - zero) * rate), first + 1)
-        title = one_line(segment.title) or f"Segment {len(events) + 1}"
+        title = one_line(segment.title) or _STAND_IN.format(len(events) + 1)
         about = (title, segment.rank, segment.score, one_line(", ".join(reason_words(segment.reasons))))
         events.append(Event(first, last, record_frame, start, stop, record_seconds, *about))
         record_frame, record_seconds = record_frame + last - first, record_seconds + stop - start
     return tuple(events)
+
+
+def own_title(title: str) -> str:
+    """A title that was read back from a timeline; empty where it only stood in for one."""
+    return "" if re.fullmatch(_STAND_IN.format(r"\d+"), title) else title
 
 
 def one_line(text: str) -> str:
