@@ -101,6 +101,9 @@ def watch_batch(
     wanted = given_options(options, BatchOptions)
     if wanted.engine != "local":
         raise ConfigError(f"new files are watched for by the engine local, not {wanted.engine}; leave out --engine")
+    from highlightr.pipeline import Highlighter
+
+    Highlighter.from_preset(**wanted.for_highlighter())  # The first video may come in hours; what is wrong is told now.
     first = plan()
     _, output_dir = _ready(first, output, wanted)
     recorder = ResultRecorder(output_dir, BatchProgress(0, watching=True), progress)

@@ -43,10 +43,6 @@ def web(
 
     from highlightr.pipeline import Highlighter
     from highlightr.web.server import prepare, serve
-    from highlightr.zoo import load_preset
-
-    # A wrong name is told now, not at the first query.
-    load_preset(models.preset, scorer=models.scorer, model=models.model)
 
     def open_highlighter(progress: ProgressHook) -> Highlighter:
         return Highlighter.from_preset(**models.for_highlighter(), progress=progress)

@@ -1,7 +1,7 @@
 """The models of the studio, and what they found in the last few videos.
 
 In: videos and queries. Out: `Analysis` objects, kept in memory, so that a further query scores features that are there.
-The models are loaded at the first query. One thread at a time uses them.
+The models are opened at the first query; what the preset names is looked for at once. One thread at a time uses them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import InitVar, dataclass, field, replace
 from typing import Any
 
 from highlightr.core.errors import ConfigError, NoMatchError
@@ -58,15 +58,18 @@ class _VideoAnalyses:
 class Analyst:
     """Answers queries about videos."""
 
-    open: Callable[[ProgressHook], Highlighter]
+    open: InitVar[Callable[[ProgressHook], Highlighter]]
     """Makes the highlighter, which reports to the hook."""
     transcribe: str | None = None
     """Recognises what is said where it is not written; as in `SummarizeOptions`."""
-    _highlighter: Highlighter | None = None
+    _highlighter: Highlighter = field(init=False)
     _kept: OrderedDict[FileIdentity, _VideoAnalyses] = field(default_factory=OrderedDict)
     _hook: ProgressHook = silent
     _using: threading.RLock = field(default_factory=threading.RLock)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self, open: Callable[[ProgressHook], Highlighter]) -> None:
+        self._highlighter = open(lambda *news: self._hook(*news))
 
     def known(self, video: Video) -> Mapping[str | None, Analysis]:
         """What was found for each query, if it is kept and the file is still the same.
@@ -119,7 +122,7 @@ class Analyst:
         """
         known, highlighter = self.known(video), self._highlighter
         analyses = [known[query] for query in queries if query in known]
-        if highlighter is None or len(analyses) < max(len(queries), 1):
+        if len(analyses) < max(len(queries), 1):
             raise ConfigError("these queries were not analysed yet; ask them first")
         answered = [each for each in analyses if each.scores.match is None or each.scores.match.verdict != "none"]
         proposals = _shared_out(highlighter, answered or analyses, seconds, taken)
@@ -151,9 +154,6 @@ class Analyst:
         with self._using:
             self._hook = hook
             try:
-                if self._highlighter is None:
-                    hook("models", 0.0, 1.0)
-                    self._highlighter = self.open(lambda *news: self._hook(*news))
                 yield self._highlighter
             finally:
                 self._hook = silent

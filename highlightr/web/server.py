@@ -67,19 +67,18 @@ def prepare(
 ) -> StudioServer:
     """Listen for the studio of a folder, by default on `DEFAULT_PORT` or any free one; nothing else is read or written.
 
-    `open_highlighter` is called when the first query comes; `transcribe` names a model of faster-whisper that
-    recognises what is said where it is not written. A `ConfigError` where there is no such folder or model, or no such
-    address.
+    `transcribe` names a model of faster-whisper that recognises what is said where it is not written. A `ConfigError`
+    where there is no such folder or model, or no such address; other errors are those of `open_highlighter`.
     """
     if transcribe is not None:
         check_speech_model(transcribe)
-    library = Library(folder)
+    library, analyst = Library(folder), Analyst(open_highlighter, transcribe)
     listening = _listen(host, port)
     port = listening.getsockname()[1]
     own, everywhere = f"[{host}]" if ":" in host else host, host in EVERYWHERE
     access = Access(port, ("*", socket.gethostname().lower()) if everywhere else (own.lower(),))
     name = "127.0.0.1" if everywhere else own
-    studio = Studio(library, Analyst(open_highlighter, transcribe))
+    studio = Studio(library, analyst)
     config = uvicorn.Config(
         make_app(studio, access),
         log_config=None,

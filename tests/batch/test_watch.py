@@ -127,6 +127,14 @@ def test_another_engine_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_models_that_cannot_be_had_are_told_before_a_video_comes(tmp_path: Path, preset: str) -> None:
+    unknown = tmp_path / "unknown.yaml"
+    unknown.write_text(Path(preset).read_text().replace("{name: debug", "{name: other"))
+    with pytest.raises(ConfigError, match="no scorer named 'other'"):
+        watch_batch(tuple, tmp_path / "out", BatchOptions(preset=str(unknown)))
+    assert not (tmp_path / "out").exists()
+
+
 def test_files_that_appear_are_summarised_and_a_restart_keeps_them(
     videos: Path, tmp_path: Path, options: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,6 @@ def test_what_the_video_does_not_show_takes_no_share(
 ) -> None:
     monkeypatch.setattr(Analyst, "known", lambda _self, _video: {query: Asked(query) for query in queries})
     chooser: Any = Chooser()
-    analyst, video = Analyst(lambda _: chooser, _highlighter=chooser), object()
+    analyst, video = Analyst(lambda _: chooser), object()
     found = analyst.propose(video, queries, 30.0, ())  # type: ignore[arg-type]
     assert [(each.query, each.segment.seconds) for each in found] == shares

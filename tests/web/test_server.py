@@ -17,6 +17,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from highlightr.core.folders import model_files
 from highlightr.web import server
 from tests.mediamaker import make_video
 from tests.web.conftest import Client, running
@@ -133,11 +134,19 @@ def test_a_port_that_is_taken(videos: Path) -> None:
         ((".", "--preset", "none"), "none"),
         ((".", "--scorer", "nope"), "no scorer named 'nope'"),
         ((".", "--model", "A/b"), "--model goes with --preset clip"),
+        ((".", "--preset", "text.yaml"), "unknown text encoder 'nosuch'"),
+        ((".", "--preset", "extractors.yaml"), "unknown extractor 'nosuch'"),
         ((".", "--port", "99999"), "port"),
         ((".", "--transcribe", "none"), "transcribe"),
     ],
 )
-def test_refusals_are_one_line(arguments: tuple[str, ...], words: str) -> None:
+def test_refusals_are_one_line(
+    arguments: tuple[str, ...], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lite = (model_files() / "lite.yaml").read_text()
+    (tmp_path / "text.yaml").write_text(lite.replace("text: minilm", "text: nosuch"))
+    (tmp_path / "extractors.yaml").write_text(lite.replace("yamnet", "nosuch"))
+    monkeypatch.chdir(tmp_path)
     assert words in refused(*arguments, "--no-browser")
 
 

@@ -3,7 +3,7 @@ import { $, make, renew, still } from "./api.js";
 
 const { clock } = Timeline;
 const STAGES = {
-  models: "Loading the models", probe: "Looking at the file", extract: "Watching and listening", shots: "Finding shots", score: "Scoring clips",
+  probe: "Looking at the file", extract: "Watching and listening", shots: "Finding shots", score: "Scoring clips",
   select: "Choosing segments", cut: "Cutting the summary", clips: "Cutting the clips", thumbnails: "Writing the pictures", report: "Writing the report",
 };
 export const label = (text) => (text === null ? "Highlights" : text);
