@@ -41,11 +41,15 @@ def captioned(options: CutOptions, transcript: Transcript | None) -> CutOptions:
     return replace(options, said=captions(transcript), language=transcript.language)
 
 
-def write_captions(transcript: Transcript, pieces: Sequence[Piece], places: Mapping[str, Path]) -> None:
-    """Write what is said in the summary, cut at its joins; an `OutputError` where a place cannot be written."""
+def write_captions(transcript: Transcript, pieces: Sequence[Piece], places: Mapping[str, Path]) -> bool:
+    """Write what is said in the summary, cut at its joins; whether anything is.
+
+    An `OutputError` where a place cannot be written.
+    """
     retimed = _retimed(transcript, pieces)
-    for place in places.values():
+    for place in places.values() if retimed.cues else ():
         retimed.save(place)
+    return bool(retimed.cues)
 
 
 def burned_notes(transcript: Transcript, pieces: Sequence[Piece]) -> tuple[str, ...]:

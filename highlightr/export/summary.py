@@ -92,7 +92,8 @@ def _captions(
 ) -> tuple[Mapping[str, Path], tuple[str, ...]]:
     """Write what is said; where it will lie, and notes."""
     if summary.transcript is not None and places.captions:
-        write_captions(summary.transcript, cut.pieces, places.captions)
+        if not write_captions(summary.transcript, cut.pieces, places.captions):
+            return {}, ("Nothing is said in the summary, so no subtitles lie beside it.",)
         told = ("The .vtt file is the timeline: what is said lies in the .srt file alone.",)
         return dict(outputs.captions), () if "vtt" in outputs.captions else told
     if wanted.subtitles != "burn":

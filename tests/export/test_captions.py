@@ -159,6 +159,19 @@ def test_captions_go_with_the_summary_that_they_belong_to(
     assert video.with_suffix(".srt").read_text() == "mine"
 
 
+def test_where_nothing_is_said_no_files_lie_beside(highlighter: Highlighter, talk: Path) -> None:
+    """Nor those of the summary before, and no track is empty."""
+    video = summarized(highlighter, talk, "s.mp4")
+    for how in ("soft", "burn"):
+        silent = highlighter.summarize(talk, output=video, range="5.5-8", overwrite=True, subtitles=how)
+        assert set(silent.outputs) == {"video", "receipt", "report"} == set(silent.receipt["outputs"])
+        assert "files" not in silent.receipt
+        assert ("Nothing is said in the summary, so no subtitles lie beside it." in silent.notes) == (how == "soft")
+        assert tracks(video) == []
+        assert not video.with_suffix(".srt").exists()
+        assert not video.with_suffix(".vtt").exists()
+
+
 def test_a_failure_takes_no_captions(highlighter: Highlighter, talk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     video = summarized(highlighter, talk, "s.mp4")
     before = video.with_suffix(".srt").read_bytes()
