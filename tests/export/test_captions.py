@@ -181,6 +181,14 @@ def test_a_failure_takes_no_captions(highlighter: Highlighter, talk: Path, monke
     assert video.with_suffix(".srt").read_bytes() == before
 
 
+@pytest.mark.parametrize(("told", "tag"), [("english", "eng"), ("German", "deu"), ("pt-BR", "por"), ("klingon", None)])
+def test_names_of_languages_become_codes(told: str, tag: str | None, highlighter: Highlighter, talk: Path) -> None:
+    said = talk.with_name("said.json")
+    said.write_text(json.dumps({"segments": [{"start": 1.0, "end": 7.0, "text": "Hello."}], "language": told}))
+    video = highlighter.summarize(talk, output=talk.with_name("s.mp4"), transcript=said, cut="copy").outputs["video"]
+    assert tracks(video)[0][0] == tag
+
+
 def test_cutting_again_keeps_what_is_said(highlighter: Highlighter, talk: Path) -> None:
     video = summarized(highlighter, talk, "s.mp4")
     again = cut_again(video.with_suffix(".json"), None, SummarizeOptions(output=talk.with_name("again.mp4")))

@@ -66,6 +66,25 @@ def test_what_is_not_beside_this_video(name: str, video: Path, tmp_path: Path) -
     assert origin(video) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("talk.vtt", "\ufeffWEBVTT\r\nKind: captions\r\nLanguage: pt-BR\r\n\r\n00:00.000 --> 00:02.000\r\nOi.\r\n"),
+        (
+            "talk.ttml",
+            '<?xml version="1.0"?>\n<tt xmlns="http://www.w3.org/ns/ttml" xml:lang="pt-BR"><body><div>'
+            '<p begin="00:00:00.000" end="00:00:02.000">Oi.</p></div></body></tt>',
+        ),
+        ("talk.pt-br.vtt", "WEBVTT\nLanguage: fr\n\n00:00.000 --> 00:02.000\nOi.\n"),
+        ("no.vtt", "WEBVTT\n\n00:00.000 --> 00:02.000\nLanguage: rude\n"),
+    ],
+)
+def test_the_head_of_a_file_may_state_the_language(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8", newline="")
+    told = read_transcript(tmp_path / name, 4.0).language
+    assert told == (None if name == "no.vtt" else "pt-br" if "pt-br" in name else "pt-BR")
+
+
 def test_languages_are_told(video: Path, tmp_path: Path) -> None:
     (tmp_path / "talk [1].de.srt").write_text(srt("Guten Tag."), encoding="utf-8")
     transcript, _ = find_transcript(probe(video))

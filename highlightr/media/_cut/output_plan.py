@@ -29,13 +29,17 @@ from highlightr.media.choices import CutOptions
 from highlightr.media.ffmpeg import has_filter
 from highlightr.media.subtitles import Subtitles
 
-_ALPHA3 = (
-    "ar:ara bg:bul bn:ben ca:cat cs:ces da:dan de:deu el:ell en:eng es:spa et:est fa:fas fi:fin fr:fra he:heb hi:hin "
-    "hr:hrv hu:hun id:ind it:ita ja:jpn ko:kor lt:lit lv:lav ms:msa nl:nld no:nor pl:pol pt:por ro:ron ru:rus sk:slk "
-    "sl:slv sr:srp sv:swe ta:tam te:tel th:tha tl:tgl tr:tur uk:ukr ur:urd vi:vie zh:zho"
+_LANGUAGES = (
+    "ar:arabic:ara bg:bulgarian:bul bn:bengali:ben ca:catalan:cat cs:czech:ces da:danish:dan de:german:deu "
+    "el:greek:ell en:english:eng es:spanish:spa et:estonian:est fa:persian:fas fi:finnish:fin fr:french:fra "
+    "he:hebrew:heb hi:hindi:hin hr:croatian:hrv hu:hungarian:hun id:indonesian:ind it:italian:ita "
+    "ja:japanese:jpn ko:korean:kor lt:lithuanian:lit lv:latvian:lav ms:malay:msa nl:dutch:nld no:norwegian:nor "
+    "pl:polish:pol pt:portuguese:por ro:romanian:ron ru:russian:rus sk:slovak:slk sl:slovenian:slv "
+    "sr:serbian:srp sv:swedish:swe ta:tamil:tam te:telugu:tel th:thai:tha tl:tagalog:tgl tr:turkish:tur "
+    "uk:ukrainian:ukr ur:urdu:urd vi:vietnamese:vie zh:chinese:zho"
 )
-_CODES = dict(pair.split(":") for pair in _ALPHA3.split())
-"""Codes of two letters to the codes of three that containers hold."""
+_CODES = {word: code for *words, code in (each.split(":") for each in _LANGUAGES.split()) for word in words}
+"""Codes of two letters, and names as Whisper writes them, to the codes of three letters that containers hold."""
 
 
 @dataclass(frozen=True)
