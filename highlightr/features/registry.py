@@ -54,8 +54,7 @@ TEXT_ENCODERS: dict[str, str] = {
 
 def extractor_class(name: str) -> type[Extractor]:
     """The class of an extractor, for its streams, weights and modality; a `ConfigError` lists the known names."""
-    found: type[Extractor] = _load(EXTRACTORS, name, "extractor")
-    return found
+    return _load(EXTRACTORS, name, "extractor")
 
 
 def create_extractor(
@@ -82,14 +81,12 @@ def create_extractor(
 
 def text_encoder_class(name: str) -> type[TextEncoder]:
     """The class of a text encoder; a `ConfigError` lists the known names."""
-    found: type[TextEncoder] = _load(TEXT_ENCODERS, name, "text encoder")
-    return found
+    return _load(TEXT_ENCODERS, name, "text encoder")
 
 
 def create_text_encoder(name: str, *, device: str = "cpu", **options: Any) -> TextEncoder:
     """Open a text encoder, one of `TEXT_ENCODERS`; arguments and errors as for `create_extractor`."""
-    opened: TextEncoder = _create(text_encoder_class(name), name, device=device, **options)
-    return opened
+    return _create(text_encoder_class(name), name, device=device, **options)
 
 
 def _load(table: Mapping[str, str], name: str, kind: str) -> Any:

@@ -68,8 +68,7 @@ class FilterBank:
 
     def __call__(self, spectra: FloatArray) -> FloatArray:
         """(n, bins) to (n, bands)."""
-        banded: FloatArray = np.add.reduceat(spectra[:, self._bins] * self._weights, self._starts, axis=1)
-        return banded
+        return np.add.reduceat(spectra[:, self._bins] * self._weights, self._starts, axis=1)
 
 
 def spectra_of(frames: FloatArray, fft_length: int) -> npt.NDArray[np.complex64]:
@@ -93,8 +92,7 @@ def mel_filters_slaney(sample_rate: int, fft_length: int, num_mels: int) -> Floa
     """
     edges = _slaney_to_hz(np.linspace(0.0, _hz_to_slaney(sample_rate / 2), num_mels + 2))
     bins = np.arange(fft_length // 2 + 1) * sample_rate / fft_length
-    filters: FloatArray = (_triangles(bins, edges) * (2.0 / (edges[2:] - edges[:-2]))).astype(np.float32)
-    return filters
+    return (_triangles(bins, edges) * (2.0 / (edges[2:] - edges[:-2]))).astype(np.float32)
 
 
 def mel_filters_htk(

@@ -34,8 +34,7 @@ def scorer_class(name: str) -> type[Scorer]:
     if name not in SCORERS:
         raise ConfigError(f"no scorer named {name!r}; there are {', '.join(SCORERS)}")
     module, _, attribute = SCORERS[name].partition(":")
-    found: type[Scorer] = getattr(import_module(module), attribute)
-    return found
+    return getattr(import_module(module), attribute)
 
 
 def runnable_class(name: str) -> type[Scorer]:

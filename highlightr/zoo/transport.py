@@ -201,7 +201,7 @@ def open_url(
     if response.status not in (200, 206):
         response.close()
         raise WeightsError(f"HTTP status {response.status}")
-    return response  # type: ignore[no-any-return]
+    return response
 
 
 def _asked_wait(headers: Message) -> float:

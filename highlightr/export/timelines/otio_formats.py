@@ -20,7 +20,7 @@ def opentimelineio() -> ModuleType:
     need("a timeline of this format", "opentimelineio", "otio_cmx3600_adapter", "otio_fcp_adapter")
     import opentimelineio
 
-    return opentimelineio  # type: ignore[no-any-return]
+    return opentimelineio
 
 
 def write_otio(timeline: Timeline) -> str:

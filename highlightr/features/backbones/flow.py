@@ -88,13 +88,11 @@ class OpticalFlow:
         is_new = np.append(True, ~(still[1:] & still[:-1]))  # (frames - 1,): not a frame's third and later showing
         padded, top, left = _padded(frames[np.append(True, is_new)])
         flow = self._flow(padded)[..., top : top + height, left : left + width]
-        every: FloatArray = flow[np.cumsum(is_new) - 1]
-        return every
+        return flow[np.cumsum(is_new) - 1]
 
     def _flow(self, frames: npt.NDArray[np.uint8]) -> FloatArray:
         if self._pairs.backend != "torch":
-            made: FloatArray = flow_between(frames, self._frames, self._pairs, self._at_once, np.concatenate)
-            return made
+            return flow_between(frames, self._frames, self._pairs, self._at_once, np.concatenate)
         import torch
 
         with self._source.forward():  # What is known of frames stays on the device.

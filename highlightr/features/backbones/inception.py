@@ -139,10 +139,7 @@ def quantise(rows: FloatArray) -> npt.NDArray[np.uint8]:
 
     Source: google/youtube-8m, ``quantize``.
     """
-    codes: npt.NDArray[np.uint8] = np.rint((rows.clip(-_LIMIT, _LIMIT) + _LIMIT) * (255 / (2 * _LIMIT))).astype(
-        np.uint8
-    )
-    return codes
+    return np.rint((rows.clip(-_LIMIT, _LIMIT) + _LIMIT) * (255 / (2 * _LIMIT))).astype(np.uint8)
 
 
 def dequantise(codes: npt.NDArray[np.uint8]) -> FloatArray:
@@ -150,5 +147,4 @@ def dequantise(codes: npt.NDArray[np.uint8]) -> FloatArray:
 
     Source: google/youtube-8m, ``Dequantize``: ``codes * 4 / 255 + 4 / 512 - 2``.
     """
-    values: FloatArray = codes.astype(np.float32) * np.float32(4 / 255) + np.float32(4 / 512 - _LIMIT)
-    return values
+    return codes.astype(np.float32) * np.float32(4 / 255) + np.float32(4 / 512 - _LIMIT)

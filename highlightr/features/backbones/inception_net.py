@@ -35,8 +35,7 @@ def inception_2015() -> nn.Module:
 
 def _headless(network: Inception3) -> nn.Module:
     network.fc = nn.Identity()
-    headless: nn.Module = network
-    return headless
+    return network
 
 
 def _average(x: torch.Tensor) -> torch.Tensor:

@@ -83,8 +83,7 @@ def window_indices(available: int, protocol: WindowProtocol, source_rate: float 
         steps = np.arange(max(min(available, protocol.span), protocol.least_frames))
     else:
         steps = np.linspace(0, span - 1, protocol.frames).astype(np.int64)
-    indices: npt.NDArray[np.int64] = np.minimum(starts[:, None] + steps, available - 1)
-    return indices
+    return np.minimum(starts[:, None] + steps, available - 1)
 
 
 def frame_rate(times_seconds: Sequence[float]) -> float | None:

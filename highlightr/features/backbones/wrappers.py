@@ -32,8 +32,7 @@ class Normalised(_Wrapper):
         shape = (-1, *(1,) * (pixels.ndim - 2))
         mean, deviation = self.get_buffer("mean").view(shape), self.get_buffer("deviation").view(shape)
         axes = (0, pixels.ndim - 1, *range(1, pixels.ndim - 1))
-        rows: torch.Tensor = self.network((pixels.permute(axes).float() - mean) / deviation)
-        return rows
+        return self.network((pixels.permute(axes).float() - mean) / deviation)
 
 
 FLOW_LIMIT_PIXELS = 20.0
@@ -48,8 +47,7 @@ class CodedFlow(_Wrapper):
 
     def forward(self, flow: torch.Tensor) -> torch.Tensor:
         """(batch, frames, 2, height, width) pixels to (batch, width)."""
-        rows: torch.Tensor = self.network(self.coded(flow))
-        return rows
+        return self.network(self.coded(flow))
 
     @staticmethod
     def coded(flow: torch.Tensor) -> torch.Tensor:
@@ -77,8 +75,7 @@ class Embedding(_Wrapper):
 
     def forward(self, sound: torch.Tensor) -> torch.Tensor:
         """(batch, samples) to (batch, width)."""
-        rows: torch.Tensor = self.network(sound)["embedding"]
-        return rows
+        return self.network(sound)["embedding"]
 
 
 class ResNetRows(_Wrapper):

@@ -207,8 +207,7 @@ def _export(module: torch.nn.Module, example: Array, varying: Mapping[int, str])
             opset_version=_OPSET,
             dynamo=False,
         )
-    exported: bytes = buffer.getvalue()
-    return exported
+    return buffer.getvalue()
 
 
 @contextmanager

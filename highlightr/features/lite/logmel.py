@@ -128,8 +128,7 @@ def log_mel_rows(frames: FloatArray) -> FloatArray:
     """(n, 2048) samples to (n, 128) natural logs of mel powers."""
     spectra = spectra_of(frames, FFT_SAMPLES)
     powers = spectra.real**2 + spectra.imag**2
-    rows: FloatArray = np.log(_filters()(powers) + np.float32(_LOG_OFFSET))
-    return rows
+    return np.log(_filters()(powers) + np.float32(_LOG_OFFSET))
 
 
 @cache
@@ -181,8 +180,7 @@ def _rises_at(power: npt.NDArray[np.float64], here: npt.NDArray[np.int64]) -> np
     total = np.concatenate([[0.0], np.cumsum(power[behind[0] : ahead[-1]])])
 
     def sums(start: npt.NDArray[np.int64], stop: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        found: npt.NDArray[np.float64] = total[stop - behind[0]] - total[start - behind[0]]
-        return found
+        return total[stop - behind[0]] - total[start - behind[0]]
 
     now = np.minimum(sums(here, ahead) / (ahead - here), power[here])
     then = sums(behind, last) / np.maximum(last - behind, 1)

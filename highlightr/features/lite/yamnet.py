@@ -121,8 +121,7 @@ class _Extraction(Extraction[AudioBlock]):
 def log_mel_rows(frames: FloatArray) -> FloatArray:
     """YAMNet's own log-mel: (n, 400) samples to (n, 64), natural log of magnitudes with an offset of 0.001."""
     magnitudes = np.abs(spectra_of(frames, _FFT_SAMPLES))
-    rows: FloatArray = np.log(_filters()(magnitudes) + np.float32(_LOG_OFFSET))
-    return rows
+    return np.log(_filters()(magnitudes) + np.float32(_LOG_OFFSET))
 
 
 @cache

@@ -110,8 +110,7 @@ def to_rgb(scaler: Any, frame: VideoFrame, width: int, height: int, interpolatio
     scaled = scaler.reformat(
         frame, width, height, made_as, src_colorspace=matrix, interpolation=interpolation, threads=1
     )
-    picture: npt.NDArray[np.uint8] = scaled.to_ndarray()
-    return picture
+    return scaled.to_ndarray()
 
 
 def to_jpeg(picture: npt.NDArray[np.uint8]) -> bytes:

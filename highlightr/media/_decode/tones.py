@@ -29,8 +29,7 @@ def tone_mapped(picture: npt.NDArray[np.uint8], transfer: int) -> npt.NDArray[np
     light = np.maximum(_linear(transfer)[picture] @ _TO_BT709.T, 1e-6)
     brightest = light.max(axis=2, keepdims=True)
     light = np.clip(light * (_hable(brightest) / _hable(_LARGEST) / brightest), 0.0, 1.0)
-    coded: npt.NDArray[np.uint8] = np.rint(255 * light ** (1 / 2.4)).astype(np.uint8)
-    return coded
+    return np.rint(255 * light ** (1 / 2.4)).astype(np.uint8)
 
 
 @cache

@@ -34,8 +34,7 @@ class ModalAutoencoder(nn.Module):
     def forward(self, values: Tensor, padding: Tensor | None) -> Tensor:
         """(B, rows, width) to the same shape."""
         attended, _ = self.attention(values, values, padding)
-        out: Tensor = self.mlp(attended + values)
-        return out
+        return self.mlp(attended + values)
 
 
 class ModalFusion(nn.Module):
@@ -56,8 +55,7 @@ class ModalFusion(nn.Module):
 
     def _attend(self, joined: Tensor, positions: Tensor, padding: Tensor) -> Tensor:
         attended, _ = self.attention(joined, joined, padding, positions=(positions, positions))
-        out: Tensor = attended + joined
-        return out
+        return attended + joined
 
 
 class FeatureInteraction(nn.Module):

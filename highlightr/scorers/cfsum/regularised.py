@@ -70,8 +70,7 @@ class _Feed(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """(B, rows, width) to the same shape."""
-        out: Tensor = self.norm(rows + self.dropout(self.mlp(rows)))
-        return out
+        return self.norm(rows + self.dropout(self.mlp(rows)))
 
 
 class _Layer(nn.Module):
@@ -84,8 +83,7 @@ class _Layer(nn.Module):
     def forward(self, rows: Tensor, padding: Tensor | None) -> Tensor:
         """(B, rows, width) to the same shape."""
         attended, _ = self.attend(rows, rows, padding)
-        out: Tensor = self.feed(attended)
-        return out
+        return self.feed(attended)
 
 
 class _Layers(nn.Module):
@@ -115,8 +113,7 @@ class _Fusion(nn.Module):
         return fuse(rows, padding, self._attend, self.feed)
 
     def _attend(self, joined: Tensor, positions: Tensor, padding: Tensor) -> Tensor:
-        fused: Tensor = self.attend(joined, joined, padding, positions=(positions, positions))[0]
-        return fused
+        return self.attend(joined, joined, padding, positions=(positions, positions))[0]
 
 
 class _Similarity(nn.Module):

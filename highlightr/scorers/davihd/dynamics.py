@@ -108,8 +108,7 @@ class _Layer(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """From (B, C_in, T, F) to the pooled (B, C_out, T', F')."""
-        pooled: Tensor = self.pooling(torch.relu(self.norm(self.convolution(values))))
-        return pooled
+        return self.pooling(torch.relu(self.norm(self.convolution(values))))
 
 
 class DynamicsEncoder(nn.Module):
