@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from highlightr.features.base import Extracted, Extraction
-from highlightr.features.workers import LARGEST_BACKLOG_BYTES, RequestWorker, RequestWorkers
+from highlightr.features.workers import LARGEST_BACKLOG_BYTES, RequestWorkers
 from highlightr.media.sampling import AudioBlock, Item
 
 
@@ -71,24 +71,23 @@ def test_every_extraction_sees_every_item_of_its_lane_in_order_on_one_other_thre
 def test_the_source_waits_for_a_lane_that_lags() -> None:
     listener = Listener()
     listener.going.clear()
-    lane = RequestWorker("slow", [listener])
     large = LARGEST_BACKLOG_BYTES // 8  # samples of 4 bytes: half the bound
     handed: list[int] = []
 
-    def feed() -> None:
+    def items() -> Iterator[tuple[str, Item]]:
         for number in range(8):
-            lane.push(block(number, large))
+            yield "slow", block(number, large)
             handed.append(number)
-        lane.close()
 
-    feeder = threading.Thread(target=feed)
-    feeder.start()
-    feeder.join(timeout=0.3)
-    assert feeder.is_alive()
-    assert len(handed) == 2
-    listener.going.set()
-    feeder.join(timeout=30)
-    lane.result()
+    with RequestWorkers({"slow": [listener]}) as lanes:
+        feeder = threading.Thread(target=lanes.run, args=(items(), ignore))
+        feeder.start()
+        feeder.join(timeout=0.3)
+        assert feeder.is_alive()
+        assert len(handed) == 2
+        listener.going.set()
+        feeder.join(timeout=30)
+    assert listener.finished
     assert listener.seen == list(range(8))
 
 
@@ -127,7 +126,7 @@ def test_an_error_of_the_source_reaches_the_caller(where: str) -> None:
 
     with pytest.raises(ValueError, match="broken"), lanes_of([listener]) as lanes:
         lanes.run(items(), watch)
-    assert closed == ["extract-source"]
+    assert closed == ["extract-source_0"]
     assert not listener.finished
     assert alive() == 0
 
