@@ -6,6 +6,7 @@ clip, and the labels that made it. Convention: label vectors and the query come 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.checks import check_between
 from highlightr.core.errors import ConfigError
 from highlightr.core.large_arrays import spans
 from highlightr.core.types import FloatArray, Query, Reason
@@ -33,6 +35,9 @@ Reasons = tuple[tuple[Reason, ...], ...]
 
 _SYNONYMS = re.compile(r",(?![^(]*\))")
 """What parts them; ``Roaring cats (lions, tigers)`` is one name."""
+
+_STEEPEST = 80.0
+"""Beyond it exponentials leave single precision."""
 
 _NEIGHBOURS = 10
 """Nearest labels that make up a label's nearness to others."""
@@ -154,6 +159,11 @@ class MatchConfig(FromMapping):
     """How steeply evidence rises with a label's similarity to the query."""
     hub_correction: float = 0.2
     """How much of a label's nearness to other labels is taken off its similarity, in [0, 1]."""
+
+    def __post_init__(self) -> None:
+        check_between(self, 1, math.inf, "top_labels")
+        check_between(self, 0, _STEEPEST, "posterior_power", "sharpness")
+        check_between(self, 0, 1, "hub_correction")
 
 
 @dataclass(frozen=True)

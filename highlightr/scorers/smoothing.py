@@ -6,19 +6,49 @@ the clips look (or sound) like, by joining neighbours that are most alike, again
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from highlightr.core.checks import check_between
+from highlightr.core.errors import ConfigError
 from highlightr.core.large_arrays import spans
 from highlightr.core.types import FloatArray, Shot, TimeGrid
+from highlightr.scorers.configs import FromMapping
 
 _WINDOW_CLIPS = 2048
 """Scenes are found in stretches of this many clips; what is joined across their edges does not matter at hours."""
 
 _LEAST_SCORE = 1e-6
 """Class scores below this are all the same: absent."""
+
+_SHORTEST_SCENE_SECONDS = 0.01
+
+
+@dataclass(frozen=True)
+class PoolingConfig(FromMapping):
+    """How evidence for a query is pooled; defaults were chosen on the tuning half of benchmarks/captioned_retrieval."""
+
+    audio_share: float = 0.35
+    """Weight of what is heard beside what is seen, where both are there, in [0, 1]."""
+    scene_seconds: tuple[float, ...] = (8.0, 12.0, 16.0)
+    """Mean lengths of the scenes that evidence is pooled over, each with weight 1."""
+    shot_weight: float = 0.5
+    """Weight of the mean over the shot."""
+    smooth_clips: int = 3
+    """Clips averaged around each, for what the clip itself has a say in."""
+
+    def __post_init__(self) -> None:
+        check_between(self, 0, 1, "audio_share")
+        check_between(self, 0, 1000, "shot_weight")
+        check_between(self, 1, math.inf, "smooth_clips")
+        if not all(_SHORTEST_SCENE_SECONDS <= each < math.inf for each in self.scene_seconds):
+            raise ConfigError(
+                f"scene_seconds must be numbers of at least {_SHORTEST_SCENE_SECONDS}, got {self.scene_seconds}"
+            )
 
 
 def moving_average(values: FloatArray, width_clips: int) -> FloatArray:

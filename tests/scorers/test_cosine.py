@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from highlightr.core.errors import ConfigError
 from highlightr.core.types import Features, Query, Shot, TimeGrid
 from highlightr.scorers import Scorer, ScorerContext, create_scorer
 from highlightr.scorers.label_bank import LabelBank
@@ -79,6 +80,12 @@ def test_a_sound_lies_where_its_class_does() -> None:
     assert int(found.values.argmax()) == 1
     np.testing.assert_allclose(sum(found.parts.values()), found.values, rtol=1e-5)
     assert found.reasons[1][0].label == "label 7"
+
+
+@pytest.mark.parametrize("setting", [{"scene_seconds": (0.0,)}, {"smooth_clips": 0}, {"image_width": 0}])
+def test_settings_that_no_score_can_be_made_of_are_refused(setting: dict) -> None:
+    with pytest.raises(ConfigError, match=next(iter(setting))):
+        scorer(**setting)
 
 
 def test_features_of_another_model_are_refused() -> None:

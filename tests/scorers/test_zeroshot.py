@@ -274,3 +274,22 @@ def test_without_a_query_pictures_alone_are_not_enough() -> None:
 def test_a_bank_needs_a_vector_per_name() -> None:
     with pytest.raises(ConfigError, match="one vector per name"):
         LabelBank(("a", "b"), np.ones((3, 2), dtype=np.float32))
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"match_width": 0}, "match_width must lie between 0.001 and 1000, got 0"),
+        ({"smooth_clips": -3}, "smooth_clips must be at least 1, got -3"),
+        ({"top_labels": 0}, "top_labels must be at least 1, got 0"),
+        ({"scene_seconds": [8, 0]}, "scene_seconds must be numbers of at least 0.01"),
+        ({"shot_weight": -2.5}, "shot_weight must lie between 0 and 1000"),
+        ({"match_width": float("nan")}, "match_width must lie between 0.001 and 1000, got nan"),
+        ({"clip_exponent": 2}, "clip_exponent must lie between 0 and 1"),
+        ({"posterior_power": -400}, "posterior_power must lie between 0 and 80"),
+        ({"hub_correction": -1}, "hub_correction must lie between 0 and 1"),
+    ],
+)
+def test_settings_that_no_score_can_be_made_of_are_refused_when_it_is_opened(setting: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ZeroShotConfig.from_mapping(setting)

@@ -5,7 +5,6 @@ Streams of one modality are concatenated in the order in which they are named.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -149,4 +148,5 @@ class CFSumLiteConfig(FromMapping):
         check_positive(self, "common_temperature", "sharpness", "slope", "match_slope", "ordinary_clips")
         check_positive(self, "visual_reach_seconds", "audio_reach_seconds")
         check_between(self, 0, 1, "common_share", "audio_share", "none_below", "strong_from", "ordinary_share")
-        check_between(self, 0, math.inf, "scene_strength", "match_scenes", "match_heard")
+        check_between(self, 0, 1000, "scene_strength", "match_scenes", "match_heard")
+        check_between(self, -1000, 1000, "offset", "match_offset")

@@ -13,16 +13,16 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from highlightr.core.checks import check_between, check_positive
+from highlightr.core.checks import check_between
 from highlightr.core.errors import ConfigError
 from highlightr.core.large_arrays import all_finite, spans
 from highlightr.core.numeric import sigmoid, unit_rows
 from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
-from highlightr.scorers.configs import FromMapping
+from highlightr.scorers.configs import LARGEST_WIDTH
 from highlightr.scorers.label_bank import LabelBank, LabelMatch, MatchConfig, Reasons, label_reasons
 from highlightr.scorers.notes import UNCALIBRATED
-from highlightr.scorers.smoothing import average_over_groups, moving_average, scene_indices, shot_index
+from highlightr.scorers.smoothing import PoolingConfig, average_over_groups, moving_average, scene_indices, shot_index
 from highlightr.scorers.sounds import CLASS_STREAMS
 
 _LARGEST_LOGIT = 80.0
@@ -30,26 +30,19 @@ _LARGEST_LOGIT = 80.0
 
 
 @dataclass(frozen=True)
-class CosineConfig(FromMapping):
+class CosineConfig(PoolingConfig):
     """Widths, and how evidence is pooled; the pooling is `zeroshot`'s, which was tuned on other features."""
 
     image_stream: str = "clip"
     image_width: int = 512
     """Of the picture features, and of the query's vector."""
-    audio_share: float = 0.35
-    """Weight of what is heard beside what is seen, where there is sound, in [0, 1]."""
-    scene_seconds: tuple[float, ...] = (8.0, 12.0, 16.0)
-    """Mean lengths of the scenes that evidence is pooled over, each with weight 1."""
-    shot_weight: float = 0.5
-    """Weight of the mean over the shot."""
     clip_share: float = 0.05
     """Weight of the clip itself, with its neighbours, beside its shot and scenes, in [0, 1]."""
-    smooth_clips: int = 3
-    """Clips averaged around each, for `clip_share`."""
 
     def __post_init__(self) -> None:
-        check_positive(self, "image_width")
-        check_between(self, 0, 1, "audio_share", "clip_share")
+        super().__post_init__()
+        check_between(self, 1, LARGEST_WIDTH, "image_width")
+        check_between(self, 0, 1, "clip_share")
 
 
 class CosineScorer(Scorer):

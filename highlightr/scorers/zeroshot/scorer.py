@@ -14,12 +14,20 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from highlightr.core.checks import check_between
 from highlightr.core.errors import NothingToScoreError
 from highlightr.core.types import Features, FloatArray, Query, Scores, Shot
 from highlightr.scorers.base import Contract, Scorer, ScorerContext
 from highlightr.scorers.label_bank import IndexArray, LabelBank, LabelMatch, MatchConfig, Reasons, label_reasons
 from highlightr.scorers.notes import WEAK_MATCH, doubts
-from highlightr.scorers.smoothing import average_over, average_over_groups, moving_average, scene_indices, shot_index
+from highlightr.scorers.smoothing import (
+    PoolingConfig,
+    average_over,
+    average_over_groups,
+    moving_average,
+    scene_indices,
+    shot_index,
+)
 from highlightr.scorers.sounds import CLASS_STREAMS, senses
 from highlightr.scorers.zeroshot.salience import salience
 
@@ -44,24 +52,22 @@ Parts = dict[str, FloatArray]
 
 
 @dataclass(frozen=True)
-class ZeroShotConfig(MatchConfig):
-    """How the evidence is gathered; defaults were chosen on the tuning half of benchmarks/captioned_retrieval."""
+class ZeroShotConfig(PoolingConfig, MatchConfig):
+    """How the evidence is gathered, and what score it comes to."""
 
-    audio_share: float = 0.35
-    """Weight of what is heard beside what is seen when a query is given and both are there, in [0, 1]."""
-    scene_seconds: tuple[float, ...] = (8.0, 12.0, 16.0)
-    """Mean lengths of the scenes that a query's evidence is pooled over, each with weight 1."""
-    shot_weight: float = 0.5
-    """Weight of the mean over the shot."""
     clip_exponent: float = 0.05
     """Say of the clip itself, with its neighbours, in [0, 1]: it finds the place inside a long shot. It works as an
     exponent, because evidence is steep and one lucky clip would outweigh the scene it lies in."""
-    smooth_clips: int = 3
-    """Clips averaged around each, for `clip_exponent` and without a query."""
     middle_match: float = 0.3
-    """Degree of match (see `_absolute`) that scores 0.5."""
+    """Degree of match (see `_absolute`) that scores 0.5, in [0, 1]."""
     match_width: float = 0.1
     """Steepness of the score around it."""
+
+    def __post_init__(self) -> None:
+        MatchConfig.__post_init__(self)
+        PoolingConfig.__post_init__(self)
+        check_between(self, 0, 1, "clip_exponent", "middle_match")
+        check_between(self, _LEAST_SPAN, 1000, "match_width")
 
 
 class ZeroShotScorer(Scorer):
