@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -21,11 +21,11 @@ from highlightr.core.large_arrays import all_finite
 from highlightr.core.progress import Advance
 from highlightr.core.source import Source
 from highlightr.core.types import Features, FloatArray, Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor
+from highlightr.features.base import Extracted, Extractor
 from highlightr.features.cache import FeatureCache
 from highlightr.features.glimpses import Glimpses, Show
 from highlightr.features.workers import RequestWorkers
-from highlightr.media.decode import LOSSES_OF_SOUND, decode
+from highlightr.media.decode import LOSSES_OF_PICTURE, LOSSES_OF_SOUND, decode
 from highlightr.media.sampling import AudioBlock, AudioRequest, Frame, FrameRequest, Item, SampleRequest
 
 _REPORT_SECONDS = 0.5
@@ -64,19 +64,20 @@ def extract(
     wanted = [each for each in extractors if source.audio is not None or each.modality != "audio"]
     seeing = [each for each in wanted if each.modality != "audio"]
     skip_calm = skip_calm and all(each.looks_suffice for each in seeing)
-    if cache is None or not cache.limit_bytes:
-        return _decoded(source, grid, wanted, progress, glimpse, skip_calm)
-    keys = {each.name: cache_key(source, grid, each, skip_calm=skip_calm) for each in wanted}
-    parts = {each.name: cache.get(keys[each.name], partial(_fits, grid, each)) for each in wanted}
-    missing = [each for each in wanted if parts[each.name] is None]
-    decoded = _decoded(source, grid, missing, progress, glimpse, skip_calm) if missing else None
-    for each in missing:
-        assert decoded is not None
-        parts[each.name] = part = _part(decoded, each)
-        cache.put(keys[each.name], part)
-    if decoded is None:
-        progress(grid.duration_seconds, grid.duration_seconds)
-    return joined(grid, [part for part in parts.values() if part is not None])
+    kept: dict[str, Extracted] = {}
+    keys: dict[str, Mapping[str, Any]] = {}
+    if cache is not None and cache.limit_bytes:
+        for each in wanted:
+            keys[each.name] = cache_key(source, grid, each, skip_calm=skip_calm)
+            if (found := cache.get(keys[each.name], partial(_fits, grid, each))) is not None:
+                kept[each.name] = found
+    missing = [each for each in wanted if each.name not in kept]
+    made = _decoded(source, grid, missing, progress, glimpse, skip_calm) if missing else {}
+    for name, key in keys.items():
+        if cache is not None and name in made:
+            cache.put(key, made[name])
+    progress(grid.duration_seconds, grid.duration_seconds)
+    return joined(grid, [made.get(each.name) or kept[each.name] for each in wanted])
 
 
 def cache_key(source: Source, grid: TimeGrid, extractor: Extractor, *, skip_calm: bool = False) -> Mapping[str, Any]:
@@ -116,12 +117,17 @@ def _decoded(
     progress: Advance,
     glimpse: Show | None,
     skip_calm: bool,
-) -> Features:
-    """One decode pass."""
+) -> dict[str, Extracted]:
+    """One decode pass; what each extractor made, by its name."""
     told, total = 0.0, grid.duration_seconds
-    with ThreadPoolExecutor(max(1, len(extractors))) as beside:
+    with ThreadPoolExecutor(len(extractors)) as beside:
         list(beside.map(lambda each: each.load(), extractors))
-    requests, listeners = _share_requests(extractors, grid)
+    # One request per kind of samples, named after the first extractor that wants it.
+    groups: dict[SampleRequest, list[Extractor]] = {}
+    for extractor in extractors:
+        groups.setdefault(extractor.request, []).append(extractor)
+    requests = {group[0].name: request for request, group in groups.items()}
+    listeners = {group[0].name: [each.start(grid) for each in group] for group in groups.values()}
     with source.unchanged(), RequestWorkers(listeners) as workers:
         glimpses = Glimpses(grid, workers.so_far, glimpse)
 
@@ -134,30 +140,15 @@ def _decoded(
             glimpses.reached(seconds)
 
         losses: dict[str, int] = {}
-        parts = workers.run(decode(source, requests, skip_calm=skip_calm, lost=losses.__setitem__), seen)
-    features = joined(grid, [*parts, Extracted(losses=losses)])
-    progress(total, total)
-    return features
+        made = workers.run(decode(source, requests, skip_calm=skip_calm, lost=losses.__setitem__), seen)
+    listening = [each for group in groups.values() for each in group]
+    return {each.name: _with_losses(part, each, losses) for each, part in zip(listening, made, strict=True)}
 
 
-def _part(features: Features, extractor: Extractor) -> Extracted:
-    streams = {name: features.streams[name] for name in extractor.streams if name in features.streams}
-    signals = {name: features.signals[name] for name in extractor.signals if name in features.signals}
-    heard = extractor.modality == "audio"
-    losses = {kind: count for kind, count in features.losses.items() if (kind in LOSSES_OF_SOUND) == heard}
-    return Extracted(streams, signals, losses)
-
-
-def _share_requests(
-    extractors: Iterable[Extractor], grid: TimeGrid
-) -> tuple[dict[str, SampleRequest], dict[str, list[Extraction[Any]]]]:
-    """One request per kind of samples, named after the first extractor that wants it, and who listens to it."""
-    names: dict[SampleRequest, str] = {}
-    listeners: dict[str, list[Extraction[Any]]] = {}
-    for extractor in extractors:
-        name = names.setdefault(extractor.request, extractor.name)
-        listeners.setdefault(name, []).append(extractor.start(grid))
-    return {name: request for request, name in names.items()}, listeners
+def _with_losses(part: Extracted, extractor: Extractor, losses: Mapping[str, int]) -> Extracted:
+    """What an extractor made, with what it could not use."""
+    kinds = LOSSES_OF_SOUND if extractor.modality == "audio" else LOSSES_OF_PICTURE
+    return replace(part, losses={kind: count for kind, count in losses.items() if kind in kinds})
 
 
 def joined(grid: TimeGrid, parts: Iterable[Extracted]) -> Features:

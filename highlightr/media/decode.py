@@ -45,8 +45,9 @@ _LOSSES = {
 }
 """What a decode pass could not use."""
 
-LOSSES_OF_SOUND = ("audio", "late")
-"""Kinds of losses that an `AudioRequest` meets."""
+LOSSES_OF_SOUND = ("unread", "audio", "late")
+LOSSES_OF_PICTURE = ("restarted", "unread", "undated", "video")
+"""Kinds of losses that an `AudioRequest`, and another one, meets."""
 
 
 def decode(

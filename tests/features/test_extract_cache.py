@@ -37,9 +37,9 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     module = import_module("highlightr.features.extract")
     decoded = module._decoded
 
-    def counted(source: Source, grid: TimeGrid, extractors: Any, *how: Any) -> Features:
+    def counted(source: Source, grid: TimeGrid, extractors: Any, *how: Any) -> Any:
         made.append([each.name for each in extractors])
-        return decoded(source, grid, extractors, *how)  # type: ignore[no-any-return]
+        return decoded(source, grid, extractors, *how)
 
     monkeypatch.setattr(module, "_decoded", counted)
     return made
@@ -122,7 +122,9 @@ def test_a_damaged_entry_is_rebuilt(video: Path, cache: FeatureCache, passes: li
     assert len(passes) == 2
 
 
-@pytest.mark.parametrize(("names", "told"), [(("motion",), {"video": 3}), (("yamnet",), {"audio": 2})])
+@pytest.mark.parametrize(
+    ("names", "told"), [(("motion",), {"video": 3, "unread": 40}), (("yamnet",), {"audio": 2, "unread": 40})]
+)
 def test_what_could_not_be_used_is_told_by_the_cache_too(
     names: tuple[str, ...],
     told: dict[str, int],
@@ -138,9 +140,10 @@ def test_what_could_not_be_used_is_told_by_the_cache_too(
         yield from decode(*arguments, **how)
         lost("video", 3)
         lost("audio", 2)
+        lost("unread", 40)
 
     monkeypatch.setattr(module, "decode", damaged)
-    assert run(video, cache, opened("motion", "yamnet")).losses == {"video": 3, "audio": 2}
+    assert run(video, cache, opened("motion", "yamnet")).losses == {"video": 3, "audio": 2, "unread": 40}
     assert run(video, cache, opened(*names)).losses == told
     assert len(passes) == 1
 
