@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from highlightr.core.checks import check_positive
 from highlightr.core.clock import length_words
+from highlightr.core.errors import ConfigError
 from highlightr.core.source import Source
 from highlightr.core.transcript import Transcript
 
@@ -37,7 +38,7 @@ class TimeGrid:
     stream drifts against another however long the video is.
 
     Raises:
-        ConfigError: a duration or clip length that is not a positive finite number.
+        ConfigError: a duration or clip length that is not a positive finite number, or more clips than can be counted.
     """
 
     duration_seconds: float
@@ -45,6 +46,8 @@ class TimeGrid:
 
     def __post_init__(self) -> None:
         check_positive(self, "duration_seconds", "clip_seconds")
+        if math.isinf(self.duration_seconds / self.clip_seconds):
+            raise ConfigError(f"{self.duration_seconds} s hold too many clips of {self.clip_seconds} s")
 
     @property
     def num_clips(self) -> int:

@@ -128,7 +128,7 @@ def _grid(source: Source, clip_seconds: float | None) -> TimeGrid:
     try:
         found = found[source.video] if isinstance(source, Hdf5Source) else found
         grid = TimeGrid(float(found["duration_seconds"]), float(found["clip_seconds"]))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise ConfigError(f"{path}: must hold duration_seconds and clip_seconds; extract it again") from error
     if grid.num_clips != rows:
         raise ConfigError(f"{source.path}: {rows} rows, but its metadata says {grid.num_clips} clips; extract it again")

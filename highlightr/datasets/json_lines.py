@@ -7,7 +7,7 @@ a line is bounded, numbers must be finite, and nothing is ever unpickled.
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,7 +61,8 @@ class Record:
         """A field that is a finite number."""
         value = self.get(name)
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value) or (positive and value <= 0):
+        # A whole number may have so many digits that no float holds it.
+        if not is_number or not abs(value) <= sys.float_info.max or (positive and value <= 0):
             raise ConfigError(f"{self.where}: {name!r} must be a {'positive' if positive else 'finite'} number")
         return float(value)
 

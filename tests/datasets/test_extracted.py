@@ -71,6 +71,8 @@ def test_features_of_other_programs_need_a_clip_length(tmp_path: Path) -> None:
         ("[1]", "must hold duration_seconds and clip_seconds"),
         ('{"duration_seconds": -1, "clip_seconds": 1}', "duration_seconds must be a positive number"),
         ('{"duration_seconds": 1e9, "clip_seconds": 1e-3}', "4 rows, but its metadata says"),
+        (f'{{"duration_seconds": 1{"0" * 400}, "clip_seconds": 1}}', "must hold duration_seconds and clip_seconds"),
+        ('{"duration_seconds": 1e9, "clip_seconds": 1e-310}', "hold too many clips of 1e-310 s"),
     ],
 )
 def test_metadata_that_cannot_be_right(tmp_path: Path, about: str, message: str) -> None:

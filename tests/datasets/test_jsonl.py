@@ -182,6 +182,15 @@ def test_real_annotations_are_read_without_a_problem(real_data: Path, name: str,
     assert dataset.problems == ()
 
 
+@pytest.mark.parametrize("duration", [10**400, -(10**400), True, "4", 0])
+def test_a_duration_that_is_no_number_costs_its_line_alone(duration: object, tmp_path: Path) -> None:
+    records = [{"qid": i, "vid": "v", "query": "q", "duration": 4, "window": [1, 2]} for i in range(2)]
+    lines(tmp_path / "moments.jsonl", [records[0], {**records[1], "duration": duration}])
+    dataset = open_dataset("charades", tmp_path, Layout("moments.jsonl", {}))
+    assert [item.key for item in dataset.items] == ["0"]
+    assert "line 2: 'duration' must be a positive number" in str(dataset.problems[0])
+
+
 def test_splits_and_folds_keep_a_video_on_one_side(tmp_path: Path) -> None:
     records = [
         {"qid": i, "vid": f"v{i // 3}", "query": "q", "duration": 4, "window": [1, 2]} for i in range(30)
