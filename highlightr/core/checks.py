@@ -27,6 +27,9 @@ from highlightr.core.errors import ConfigError
 
 Given = TypeVar("Given")
 
+LARGEST_SEED = 1e9
+"""Of random numbers; what draws them takes no more than 64 bits, and none below 0."""
+
 logger = logging.getLogger(__name__)
 
 

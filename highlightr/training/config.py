@@ -13,15 +13,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from highlightr.core.checks import check_between, check_fields, check_subset
+from highlightr.core.checks import LARGEST_SEED, check_between, check_fields, check_subset
 from highlightr.core.config import from_plain, parse_yaml, read_yaml
 from highlightr.core.device import Precision
 from highlightr.core.errors import ConfigError
 from highlightr.core.folders import model_files
 from highlightr.datasets import DATASETS
 from highlightr.datasets.releases import Release
-
-LARGEST_SEED = 1e9
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from highlightr.core.checks import check_positive, given_path, is_word
+from highlightr.core.checks import LARGEST_SEED, check_between, check_positive, given_path, is_word
 from highlightr.core.config import from_plain, parse_yaml, read_yaml
 from highlightr.core.errors import ConfigError
 from highlightr.core.folders import model_files
@@ -41,6 +41,9 @@ class ScorerChoice:
     """Name in the weights manifest, or a .safetensors file beside the preset; `None` for a scorer that needs none."""
     random_seed: int | None = None
     """Set only where the preset runs on random weights on purpose; the results say so."""
+
+    def __post_init__(self) -> None:
+        check_between(self, 0, LARGEST_SEED, "random_seed")
 
 
 @dataclass(frozen=True)

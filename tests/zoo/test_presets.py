@@ -58,6 +58,8 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
         (("name: mine", "nam: mine"), "has no key 'nam'; it knows name,"),
         (("{name: debug,", "{name: debug, colour: red,"), "has no key 'colour'; it knows name, config"),
         (("name: mine", "name: [unclosed"), "is not valid YAML"),
+        (("random_seed: 3", "random_seed: -3"), r"random_seed must lie between 0 and 1e\+09, got -3"),
+        (("random_seed: 3", f"random_seed: {10**30}"), r"random_seed must lie between 0 and 1e\+09"),
     ],
 )
 def test_a_broken_preset_says_what_is_wrong(change: tuple[str, str], message: str) -> None:

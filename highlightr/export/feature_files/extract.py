@@ -12,7 +12,16 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
 
-from highlightr.core.checks import check_fields, check_positive, given_list, given_options, given_path, is_word
+from highlightr.core.checks import (
+    LARGEST_SEED,
+    check_between,
+    check_fields,
+    check_positive,
+    given_list,
+    given_options,
+    given_path,
+    is_word,
+)
 from highlightr.core.device import Precision, check_precision, resolve_device
 from highlightr.core.errors import ConfigError, HighlightrError
 from highlightr.core.folders import make_folder
@@ -79,6 +88,7 @@ class ExtractOptions:
         if self.fps is not None and self.clip_seconds is not None:
             raise ConfigError("give either fps or clip_seconds: a row describes 1 / fps seconds")
         check_positive(self, "fps", "clip_seconds")
+        check_between(self, 0, LARGEST_SEED, "random_seed")
 
     @property
     def row_seconds(self) -> float:

@@ -51,15 +51,17 @@ class HubModel:
         return f"{HUB}{self.repository}"
 
 
-def hub_model(model: str) -> HubModel:
+def hub_model(model: str | None) -> HubModel:
     """Look a model up in open_clip's own tables; nothing is fetched.
 
     Args:
         model: ``NAME/TAG``, such as ``ViT-L-14/laion2b_s32b_b82k``; ``NAME`` where it was trained once.
 
     Raises:
-        ConfigError: an unknown name or tag, or a name that was trained several times.
+        ConfigError: no name, an unknown one or tag, or a name that was trained several times.
     """
+    if not model:
+        raise ConfigError("open-clip runs the model that a preset names, and none is named: --preset clip --model NAME")
     name, _, tag = model.partition("/")
     names = open_clip().list_models()
     if name not in names:
@@ -97,7 +99,7 @@ class HubClip(ClipClasses):
     @classmethod
     def checkpoints_for(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
         """That of the model."""
-        return (hub_model(options["model"]).checkpoint,)
+        return (hub_model(options.get("model")).checkpoint,)
 
     @property
     def request(self) -> FrameRequest:
@@ -138,7 +140,7 @@ class HubText(OpenClipText):
     @classmethod
     def checkpoints_for(cls, options: Mapping[str, Any]) -> tuple[str, ...]:
         """That of the model."""
-        return (hub_model(options["model"]).checkpoint,)
+        return (hub_model(options.get("model")).checkpoint,)
 
     @cached_property
     def _tokenizer(self) -> Any:

@@ -120,6 +120,13 @@ def test_a_hub_that_cannot_be_reached_is_one_line(monkeypatch: pytest.MonkeyPatc
         model_loader.load_models(load_preset("clip", model="ViT-L-14/laion2b_s32b_b82k"), "cpu")
 
 
+def test_without_the_name_of_a_model_there_is_none_to_open() -> None:
+    with pytest.raises(ConfigError, match="open-clip runs the model that a preset names, and none is named"):
+        model_loader.open_extractor("open-clip", clip_seconds=1.0)
+    with pytest.raises(ConfigError, match="and none is named"):
+        model_loader.open_text_encoder("open-clip", model=None)
+
+
 def test_a_preset_without_clip_takes_no_model() -> None:
     with pytest.raises(ConfigError, match="--model goes with --preset clip"):
         load_preset("lite", model="ViT-L-14/openai")
