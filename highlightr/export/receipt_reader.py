@@ -235,7 +235,7 @@ def _check_numbers(values: Iterable[Any]) -> None:
         if isinstance(value, Mapping | list):
             rest.extend(value.values() if isinstance(value, Mapping) else value)
         elif isinstance(value, int | float) and not abs(value) <= _LARGEST_NUMBER:
-            raise ConfigError(f"numbers must be from -{_LARGEST_NUMBER:g} to {_LARGEST_NUMBER:g}, got {value:g}")
+            raise ConfigError(f"numbers must be from -{_LARGEST_NUMBER:g} to {_LARGEST_NUMBER:g}, got {value!s:.30}")
 
 
 def _is_ratio(text: str) -> bool:
