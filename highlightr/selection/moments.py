@@ -60,6 +60,7 @@ class Moments:
         self._budget = budget
         self._floor = float(np.median(pieces.scores))
         self._free, self._allowed = eligible.copy(), allowed.copy()
+        self._wanted = FreeTime(pieces, allowed)
         self._chosen: list[Span] = []
 
     def select(self) -> list[Span]:
@@ -156,8 +157,11 @@ class Moments:
         return np.asarray((middles >= span.start) & (middles < span.stop))
 
     def _more_room(self, scene: Span, peak: Span) -> Span:
-        """For an answer too short to be followed: the rest of its scene, and of a neighbour if that is short, too."""
-        wide = scene if scene.seconds >= self._least else self._pieces.with_neighbour(scene)
+        """For an answer too short to be followed: the rest of its scene, and of a neighbour if that is short, too,
+        as far as the caller allows it.
+        """
+        enough = _both(scene, self._wanted.around(peak)).seconds >= self._least
+        wide = scene if enough else self._pieces.with_neighbour(scene)
         return _both(wide, FreeTime(self._pieces, self._allowed).around(peak))
 
     def _grow(self, peak: int, room: Span) -> Span:

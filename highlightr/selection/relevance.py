@@ -42,7 +42,8 @@ _LEAST_SCORE = 1e-6
 def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, Mask]:
     """Pieces cut at the edges of `range` and `exclude`, and (P,) which are allowed; a `ConfigError` where none is.
 
-    Stretches of which no moment can be made count only where there is no other.
+    Stretches of which no moment can be made count only where there is no other; so does what reaches less far over a
+    shot boundary.
     """
     for time in (time for span in (*options.range, *options.exclude) for time in span):
         if 0 < time < pieces.stop:
@@ -52,11 +53,22 @@ def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, M
     if not allowed.any():
         raise nothing_left(pieces.stop)
     runs = np.flatnonzero(np.diff(allowed, prepend=False, append=False)).reshape(-1, 2)
-    long = [run for run in runs if np.diff(pieces.edges[run])[0] >= LEAST_SECONDS - EPSILON_SECONDS]
     whole = np.zeros_like(allowed)
-    for first, after in long:
-        whole[first:after] = True
-    return pieces, whole if long else allowed
+    for run in runs:
+        span = _without_slivers(pieces, Span(*pieces.edges[run].tolist()))
+        if span.seconds >= LEAST_SECONDS - EPSILON_SECONDS:
+            whole |= (middles >= span.start) & (middles < span.stop)
+    return pieces, whole if whole.any() else allowed
+
+
+def _without_slivers(pieces: Pieces, span: Span) -> Span:
+    """Without the picture or two at its ends of a shot that it cuts off."""
+    first, last = pieces.shot_at(span.start), pieces.shot_at(span.stop - 2 * EPSILON_SECONDS)
+    if first.start < span.start - EPSILON_SECONDS and first.stop - span.start < LEAST_SECONDS - EPSILON_SECONDS:
+        span = Span(first.stop, span.stop)
+    if last.stop > span.stop + EPSILON_SECONDS and span.stop - last.start < LEAST_SECONDS - EPSILON_SECONDS:
+        span = Span(span.start, last.start)
+    return span
 
 
 def relevant_pieces(pieces: Pieces, allowed: Mask) -> Mask:

@@ -101,13 +101,12 @@ def _choose(
     pieces, eligible = allowed_pieces(cut_into_pieces(scores, shots), options)
     allowed = eligible.copy()
     if options.threshold is not None:
-        eligible &= pieces.scores >= options.threshold
+        eligible &= pieces.scores >= np.float32(options.threshold)  # As the scores are kept.
     elif not filling:
         eligible = relevant_pieces(pieces, eligible)
     if not eligible.any():
-        raise NoMatchError(
-            f"no moment scores {options.threshold:g}, the best {scores.values.max():.2f}: lower the threshold"
-        )
+        best = math.floor(round(100 * pieces.scores[allowed].max(), 4)) / 100  # So that what is told is reached.
+        raise NoMatchError(f"no moment scores {options.threshold:g}, the best {best:.2f}: lower the threshold")
     budget = options.budget_seconds(duration)
     if eligible.all() and duration <= max(budget, options.shortest_seconds(duration)) + EPSILON_SECONDS:
         return [Span(0.0, duration)]

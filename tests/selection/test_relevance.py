@@ -173,8 +173,14 @@ def test_a_repeat_fills_only_where_nothing_else_is_left() -> None:
 def test_a_threshold_is_a_score() -> None:
     scores = answers(0.1, 0.5, 0.9, 0.6, 0.1)
     assert chosen(scores, ratio=0.6, threshold=0.55) == [(24.0, 40.0), (40.0, 52.0)]
-    with pytest.raises(NoMatchError, match=r"no moment scores 0.95, the best 0.90"):
-        chosen(scores, threshold=0.95)
+
+
+@pytest.mark.parametrize(("wanted", "best"), [((0.0, 80.0), "0.90"), ((40.0, 80.0), "0.59")])
+def test_the_best_that_is_told_of_a_threshold_too_high_can_be_asked_for(wanted: Span, best: str) -> None:
+    scores = answers(0.1, 0.5, 0.9, 0.597, 0.1)
+    with pytest.raises(NoMatchError, match=f"no moment scores 0.95, the best {best}: lower"):
+        chosen(scores, threshold=0.95, range=(wanted,))
+    assert len(chosen(scores, threshold=float(best), range=(wanted,))) == 1
 
 
 def test_no_match_gives_one_guess() -> None:
@@ -203,6 +209,22 @@ def test_a_picture_between_what_is_excluded_is_no_moment(options: dict[str, obje
     scores, around = answers(0.1, 0.8, 0.1, 0.9, 0.1), ((38.0, 44.0), (44.04, 80.0))
     assert all(stop - start >= 1.0 for start, stop in chosen(scores, ratio=0.8, exclude=around, **options))
     assert chosen(scores, range=((44.0, 44.04),), **options) == [(44.0, 44.04)], "nothing else is left"
+
+
+@pytest.mark.parametrize("fill", [False, True])
+@pytest.mark.parametrize("given", [{"range": ((23.96, 40.04),)}, {"exclude": ((0.0, 23.96), (40.04, 80.0))}], ids=str)
+def test_a_picture_or_two_of_the_shot_before_or_after_is_no_moment(given: dict[str, object], fill: bool) -> None:
+    for levels in ((0.1, 0.9, 0.9, 0.9, 0.1), (0.1, 0.9, 0.8, 0.9, 0.1)):
+        assert chosen(answers(*levels), ratio=0.9, fill=fill, **given) == [(24.0, 40.0)]
+    assert chosen(answers(0.1, 0.9, 0.9, 0.9, 0.1), range=((23.96, 24.04),)) == [(23.96, 24.0), (24.0, 24.04)]
+
+
+def test_what_a_range_leaves_of_a_scene_grows_into_a_likely_neighbour_if_it_is_short() -> None:
+    scores = answers(0.1, 0.9, 0.85, 0.1, 0.1)
+    assert scores.borders is not None
+    likely = replace(scores, borders=scores.borders * np.where(np.arange(79) == 23, np.float32(0.3), np.float32(1.0)))
+    assert chosen(likely, range=((23.5, 30.0),), duration_seconds=5.0) == [(23.5, 28.5)]
+    assert chosen(scores, range=((23.5, 30.0),), duration_seconds=5.0) == [(23.5, 24.0), (24.0, 28.5)], "unlike scenes"
 
 
 @given(spans, spans)
