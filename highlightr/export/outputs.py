@@ -74,7 +74,7 @@ def plan_outputs(source: Source, wanted: SummarizeOptions) -> Outputs:
     named = () if wanted.transcript is None else (wanted.transcript,)
     heard = (outputs.receipt,) if is_whisper_json(outputs.receipt) else ()
     outputs = replace(outputs, inputs=(*named, *sidecars(source.path), *heard))
-    _check_files(outputs, source, overwrite=wanted.overwrite)
+    _check_files(outputs, source, wanted)
     for folder in (wanted.clips, wanted.thumbnails):
         if folder is not None:
             check_folder_output(folder)
@@ -93,7 +93,7 @@ def with_captions(outputs: Outputs, source: Source, wanted: SummarizeOptions, is
     taken = set(outputs.files)
     captions = {name: path for name, path in captions.items() if path not in taken}
     outputs = replace(outputs, captions=captions)
-    _check_files(outputs, source, overwrite=wanted.overwrite)
+    _check_files(outputs, source, wanted)
     _check_captions(outputs)
     return outputs
 
@@ -112,9 +112,12 @@ def _check_captions(outputs: Outputs) -> None:
             )
 
 
-def _check_files(outputs: Outputs, source: Source, *, overwrite: bool) -> None:
+def _check_files(outputs: Outputs, source: Source, wanted: SummarizeOptions) -> None:
+    folders = [Path(os.path.realpath(folder)) for folder in (wanted.clips, wanted.thumbnails) if folder is not None]
     for path in outputs.files:
-        check_output(path, source.path, overwrite=overwrite)
+        check_output(path, source.path, overwrite=wanted.overwrite)
+        if any(Path(os.path.realpath(path)) in (folder, *folder.parents) for folder in folders):
+            raise OutputError(f"{path}: a file of the summary, and no folder for clips or pictures; choose another")
         check_no_input(path, outputs.inputs, "a transcript of the source")
     for path, is_own in ((outputs.receipt, is_receipt), (outputs.report, is_report)):
         if path.exists() and not _has_own_name(outputs) and not is_own(path):  # Only the video was named.

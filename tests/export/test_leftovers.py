@@ -328,3 +328,13 @@ def test_clips_pictures_and_the_summary_in_one_folder_are_of_one_summary(folder:
     (folder / "here" / "notes.txt").write_text("mine")
     told = f"The folder {folder / 'here'} also holds a file that is not of this summary."
     assert left(summarized(folder, "0-1", **here)) == [told]
+
+
+@pytest.mark.parametrize("option", ["clips", "thumbnails"])
+@pytest.mark.parametrize("place", ["s.mp4", "here/s.json", "s.csv", "s.srt"])
+def test_no_folder_takes_the_place_of_a_file_of_the_summary(option: str, place: str, folder: Path) -> None:
+    (folder / "here").symlink_to(".")
+    with pytest.raises(OutputError, match="and no folder for clips or pictures"):
+        summarized(folder, "0-1", **{option: folder / place}, transcript=True, export="csv")
+    assert names(folder) == set()
+    assert {path.name for path in folder.iterdir()} == {"debug.yaml", "v.mp4", "said.srt", "here"}
