@@ -146,6 +146,11 @@ def test_weights_and_settings_are_checked_before_anything_is_opened(two: Preset)
     load_models(parse_preset(unused, "two.yaml"), "cpu")
 
 
+def test_clips_that_a_scorer_cannot_take_are_told_before_a_video_is_read() -> None:
+    with pytest.raises(ConfigError, match=r"cfsum-lite scores clips of 1\.0 s, got clips of 2\.0 s"):
+        load_models(replace(load_preset("lite"), clip_seconds=2.0))
+
+
 def test_an_unknown_text_encoder_is_told_before_a_query_comes(two: Preset) -> None:
     with pytest.raises(ConfigError, match="unknown text encoder 'gpt'; known: "):
         load_models(replace(two, text="gpt"))

@@ -234,7 +234,7 @@ def load_models(
         scorer = runnable_class(choice.name)
         if choice.weights is not None:
             weights_path(choice.weights)
-        scorer.contract_of(choice.config)
+        scorer.contract_of(choice.config).check_clips(choice.name, preset.clip_seconds)
     extractors = tuple(_open_extractor(name, preset, place, precision) for name in names)
     return Models(preset, place, precision, extractors)
 

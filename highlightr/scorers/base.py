@@ -42,6 +42,11 @@ class Contract(FromMapping):
     """More clips than this are scored in overlapping windows; `None`: any number at once."""
     score_range: tuple[float, float] = (0.0, 1.0)
 
+    def check_clips(self, scorer: str, seconds: float) -> None:
+        """Refuse clips of another length than that which the scorer was made for, with a `ConfigError`."""
+        if self.clip_seconds is not None and abs(seconds - self.clip_seconds) > _CLIP_TOLERANCE_SECONDS:
+            raise ConfigError(f"{scorer} scores clips of {self.clip_seconds} s, got clips of {seconds} s")
+
 
 @dataclass(frozen=True)
 class ScorerContext:
@@ -159,9 +164,7 @@ class Scorer(ABC):
         contract = self.contract
         widths = {name: rows.shape[1] for name, rows in features.streams.items()}
         widths |= {name: signal.values.shape[1] for name, signal in features.signals.items()}
-        seconds = contract.clip_seconds
-        if seconds is not None and abs(features.grid.clip_seconds - seconds) > _CLIP_TOLERANCE_SECONDS:
-            raise ConfigError(f"{self.name} scores clips of {seconds} s, got clips of {features.grid.clip_seconds} s")
+        contract.check_clips(self.name, features.grid.clip_seconds)
         for name in contract.required:
             if name not in widths:
                 names = ", ".join(sorted(widths)) or "nothing"

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from highlightr.core.checks import LARGEST_SEED, check_between, check_positive, given_path, is_word
+from highlightr.core.checks import LARGEST_SEED, check_between, given_path, is_word
 from highlightr.core.config import from_plain, parse_yaml, read_yaml
 from highlightr.core.errors import ConfigError
 from highlightr.core.folders import model_files
@@ -82,7 +82,7 @@ class Preset:
     """How it was measured: figure, data and command; `None` if it was not."""
 
     def __post_init__(self) -> None:
-        check_positive(self, "clip_seconds")
+        check_between(self, 0.1, 3600, "clip_seconds")  # Ten hours of the shortest take a gigabyte per 1000 numbers.
         if not self.extractors:
             raise ConfigError("extractors must name at least one")
         for name in self.in_use:

@@ -53,7 +53,9 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("clip_seconds: 2.0", "clip_seconds: -1"), "clip_seconds must be a positive number, got -1"),
+        (("clip_seconds: 2.0", "clip_seconds: -1"), "clip_seconds must lie between 0.1 and 3600, got -1"),
+        (("clip_seconds: 2.0", "clip_seconds: 1.0e-9"), "clip_seconds must lie between 0.1 and 3600, got 1e-09"),
+        (("clip_seconds: 2.0", "clip_seconds: 1.0e+308"), "clip_seconds must lie between 0.1 and 3600, got 1e.308"),
         (("extractors: [motion]", "extractors: []"), "extractors must name at least one"),
         (("name: mine", "nam: mine"), "has no key 'nam'; it knows name,"),
         (("{name: debug,", "{name: debug, colour: red,"), "has no key 'colour'; it knows name, config"),

@@ -16,7 +16,6 @@ from highlightr.core.checks import (
     LARGEST_SEED,
     check_between,
     check_fields,
-    check_positive,
     given_list,
     given_options,
     given_path,
@@ -87,7 +86,8 @@ class ExtractOptions:
             check_speech_model(self.transcribe)
         if self.fps is not None and self.clip_seconds is not None:
             raise ConfigError("give either fps or clip_seconds: a row describes 1 / fps seconds")
-        check_positive(self, "fps", "clip_seconds")
+        check_between(self, 0.001, 100, "fps")
+        check_between(self, 0.01, 3600, "clip_seconds")
         check_between(self, 0, LARGEST_SEED, "random_seed")
 
     @property

@@ -315,8 +315,9 @@ def test_rows_per_second_are_the_other_way_to_say_clip_length(tmp_path: Path, vi
 
 @pytest.mark.parametrize(("options", "message"), [
     ({"format": "csv"}, "no format 'csv'; there are npz, npy, h5, safetensors"),
-    ({"fps": 0.0}, "fps must be a positive number, got 0.0"),
-    ({"clip_seconds": float("nan")}, "clip_seconds must be a positive number, got nan"),
+    ({"fps": 0.0}, "fps must lie between 0.001 and 100, got 0.0"),
+    ({"clip_seconds": float("nan")}, "clip_seconds must lie between 0.01 and 3600, got nan"),
+    ({"fps": 1e9}, "fps must lie between 0.001 and 100, got 1000000000.0"),
 ])  # fmt: skip
 def test_options_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
