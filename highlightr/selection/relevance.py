@@ -7,6 +7,7 @@ the moments of a long one.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -43,7 +44,7 @@ def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, M
     """Pieces cut at the edges of `range` and `exclude`, and (P,) which are allowed; a `ConfigError` where none is.
 
     Stretches of which no moment can be made count only where there is no other; so does what reaches less far over a
-    shot boundary.
+    shot boundary. What is left of a clip that is no moment scores no better than what it goes on with.
     """
     for time in (time for span in (*options.range, *options.exclude) for time in span):
         if 0 < time < pieces.stop:
@@ -53,12 +54,15 @@ def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, M
     if not allowed.any():
         raise nothing_left(pieces.stop)
     runs = np.flatnonzero(np.diff(allowed, prepend=False, append=False)).reshape(-1, 2)
-    whole = np.zeros_like(allowed)
+    whole, scores, lengths = np.zeros_like(allowed), pieces.scores.copy(), np.diff(pieces.edges)
     for run in runs:
+        for edge, beside in ((run[0], run[0] + 1), (run[1] - 1, run[1] - 2)):
+            if lengths[edge] < LEAST_SECONDS - EPSILON_SECONDS and run[1] - run[0] > 1:
+                scores[edge] = min(scores[edge], scores[beside])
         span = _without_slivers(pieces, Span(*pieces.edges[run].tolist()))
         if span.seconds >= LEAST_SECONDS - EPSILON_SECONDS:
             whole |= (middles >= span.start) & (middles < span.stop)
-    return pieces, whole if whole.any() else allowed
+    return replace(pieces, scores=scores), whole if whole.any() else allowed
 
 
 def _without_slivers(pieces: Pieces, span: Span) -> Span:

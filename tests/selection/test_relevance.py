@@ -183,6 +183,16 @@ def test_the_best_that_is_told_of_a_threshold_too_high_can_be_asked_for(wanted: 
     assert len(chosen(scores, threshold=float(best), range=(wanted,))) == 1
 
 
+@pytest.mark.parametrize(
+    "wanted", [{"range": ((0.0, 24.04),)}, {"exclude": ((24.04, 80.0),)}, {"range": ((39.96, 80.0),)}], ids=str
+)
+def test_what_is_left_of_a_clip_is_no_moment_above_a_threshold(wanted: dict[str, object]) -> None:
+    """The clips from 24 to 40 s are the only ones that reach it, and nothing but a picture of them may be chosen."""
+    options = SelectionOptions(threshold=0.8, **wanted)  # type: ignore[arg-type]
+    with pytest.raises(NoMatchError, match=r"no moment scores 0\.8, the best 0\.70: lower"):
+        select_segments(answers(0.1, 0.7, 0.9, 0.7, 0.1), (Shot(0.0, 80.0),), options, answering=True)
+
+
 def test_no_match_gives_one_guess() -> None:
     scores = answers(0.1, 0.85, 0.1, 0.88, 0.1, verdict="none")
     assert chosen(scores, ratio=0.5) == [(40.0, 52.0)]
