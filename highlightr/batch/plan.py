@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from highlightr.batch.inputs import find_videos
@@ -55,13 +56,16 @@ def plan_jobs(
     texts, output = [str(one) for one in given_list("inputs", inputs, str, Path)], given_path("output", output)
     lists, queries = given_list("lists", lists, Path), None if queries is None else given_path("queries", queries)
     rows = () if queries is None else read_queries(queries)
+    is_waiting = False
     if queries is not None and not texts and not lists:
         base = queries.absolute().parent
         texts = [row.video if is_address(row.video) else str(base / row.video) for row in rows]
+        if absent_ok:
+            texts = [text for text in texts if is_address(text) or os.path.exists(text)]  # noqa: PTH110  (may be no path)
+            is_waiting = not texts
     known = OutputDir(output).known_folders()
-    found = find_videos(
-        texts, output, lists=lists, pattern=pattern, allow_remote=allow_remote, known=known, absent_ok=absent_ok
-    )
+    find = partial(find_videos, lists=lists, pattern=pattern, allow_remote=allow_remote, known=known)
+    found = () if is_waiting else find(texts, output, absent_ok=absent_ok)
     asked = _assign(rows, found, queries, absent_ok=absent_ok)
     return tuple(job for one in found for job in _in_folders(asked.get(one.video, [replace(one, query=query)])))
 

@@ -31,9 +31,9 @@ WAIT_SECONDS = 240.0
 class Watched:
     """A watch of a folder, whose clock stands until it is moved."""
 
-    def __init__(self, folder: Path, **asked: Any) -> None:
+    def __init__(self, folder: Path, *, only_rows: bool = False, **asked: Any) -> None:
         self.now, self.plans = 0.0, 0
-        self._plan = partial(plan_jobs, [folder], folder / "out", absent_ok=True, **asked)
+        self._plan = partial(plan_jobs, [] if only_rows else [folder], folder / "out", absent_ok=True, **asked)
         self.watch = FolderWatch(self._counted, lambda job: None, lambda: self.now)
 
     def _counted(self) -> Sequence[Job]:
@@ -63,6 +63,21 @@ def test_a_file_is_brought_once_it_has_rested(tmp_path: Path) -> None:
     assert watched.after(REST_SECONDS) == ["a"], "it was written anew"
     video.unlink()
     assert watched.after(REST_SECONDS) == []
+
+
+def test_rows_alone_may_name_videos_that_come_later_and_go(tmp_path: Path) -> None:
+    queries = tmp_path / "q.csv"
+    queries.write_text("video,query\nin/a.mp4,a cat\nb.mp4,a dog\n")
+    watched = Watched(tmp_path, only_rows=True, queries=queries)
+    assert watched.after(0) == []
+    (tmp_path / "b.mp4").write_bytes(b"x")
+    watched.after(SCAN_SECONDS)
+    assert watched.after(REST_SECONDS) == ["b"]
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.mp4").write_bytes(b"x")
+    (tmp_path / "b.mp4").unlink()
+    watched.after(SCAN_SECONDS)
+    assert watched.after(REST_SECONDS) == ["a"]
 
 
 def test_subtitles_that_come_later_bring_the_video_again(tmp_path: Path) -> None:
