@@ -9,6 +9,7 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from highlightr.core.source import Source
 from highlightr.core.types import Segment
 from highlightr.media import AudioRequest, Frame, FrameRequest, decode, grab_thumbnails, probe
 from highlightr.media._container.opening import packets
+from highlightr.media._decode.frame_index import FrameIndex, Keyframe
 from highlightr.media.choices import CutChoice
 from highlightr.media.cut import CutOptions, CutResult, cut_summary
 from highlightr.media.ffmpeg import run_ffmpeg
@@ -517,3 +519,23 @@ def test_sound_that_begins_after_all_that_is_looked_at_first_is_no_sign_of_a_fil
     assert "sound begins at 8.0 s" in said
     assert "sound goes on for 8.0 s" in said
     assert "cut off" not in said
+
+
+class Unwalked(tuple[Any, ...]):
+    """Too long to be walked through."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        raise AssertionError("walked through")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "sound", "position"),
+    [(0.5, True, 0), (1.0, True, 95), (2.9, True, 195), (3.0, False, 300), (99.0, True, 895), (0.9, False, 0)],
+)
+def test_where_reading_begins_is_found_by_halves(seconds: float, sound: bool, position: int) -> None:
+    keys = Unwalked(Keyframe(Fraction(number), 100 * number) for number in range(1, 10))
+    sounds = Unwalked((Fraction(number), 100 * number - 5) for number in range(1, 10)) if sound else ()
+    index = FrameIndex((), Fraction(1, 90_000), None, keys, sounds)
+    assert index.position_before(Fraction(seconds)) == position

@@ -85,9 +85,12 @@ class FrameIndex:
 
     def position_before(self, seconds: Fraction) -> int:
         """A byte before a keyframe and sound that come no later than a time, where there are both; otherwise 0."""
-        keys = [key.position for key in self.keyframes if key.shown <= seconds]
-        sounds = [position for time, position in self.sound_positions if time <= seconds]
-        return min([keys[-1], *sounds[-1:]]) if keys and (sounds or not self.sound_positions) else 0
+        sounds = self.sound_positions
+        key = bisect_right(self.keyframes, seconds, key=lambda each: each.shown)
+        sound = bisect_right(sounds, seconds, key=lambda each: each[0])  # One that is not too late, in any order.
+        if not key or (sounds and not sound):
+            return 0
+        return min([self.keyframes[key - 1].position, *(position for _, position in sounds[sound - 1 : sound])])
 
     def recording_at(self, seconds: Fraction) -> Recording:
         """The one that a time from zero lies in."""
