@@ -25,14 +25,14 @@ from highlightr.core.errors import ConfigError, OutputError, WeightsError
 from highlightr.core.tensors import read_tensors, write_tensors
 from highlightr.core.torch_files import check_checkpoint, check_sizes, read_torch_file
 from highlightr.zoo.checksums import Digests, digests
-from highlightr.zoo.manifest import Format, WeightsEntry
+from highlightr.zoo.manifest import WeightsEntry
 from highlightr.zoo.torchscript import read_torchscript
 
 PROVENANCE_KEY = "highlightr"
 """The one metadata key of a converted file; safetensors keeps several keys in no fixed order."""
 
 _STATE_KEYS = ("model_state", "state_dict", "model")
-"""Where checkpoints keep the state dict, tried in this order if the manifest does not say."""
+"""Where checkpoints keep the state dict, tried in this order."""
 
 
 MAX_ARCHIVE_BYTES = 256 << 20
@@ -118,7 +118,7 @@ def convert(source: Path, target: Path, *, overwrite: bool = False) -> Digests:
         raise ConfigError(f"no checkpoint at {source}")
     if target.exists() and not overwrite:
         raise OutputError(f"{target} exists already; choose another place or --overwrite")
-    reading = _recognised(source)
+    reading = WeightsEntry(name=source.stem, title="", file=source.name, licence="", citation="")
     note = {"name": reading.name, "source_sha256": digests(source).sha256, "source": source.name}
     return write_converted(source, target, reading, note)
 
@@ -138,14 +138,14 @@ def write_converted(source: Path, target: Path, reading: WeightsEntry, note: Map
 
 
 def _read(source: Path, reading: WeightsEntry) -> dict[str, Any]:
-    if reading.format == "safetensors":
+    if reading.file.endswith(".safetensors"):
         return read_tensors(source, "torch")
-    if reading.format == "npy-archive":
+    if reading.members:
         import torch
 
         arrays = read_npy_archive(source, reading.members)
         return {name: torch.from_numpy(np.array(array, order="C")) for name, array in arrays.items()}
-    if reading.format == "torchscript":
+    if _is_torchscript(source):
         tensors = read_torchscript(source)
     else:
         loaded = read_torch_file(source, _numpy_names() if reading.numpy_objects else ())
@@ -173,34 +173,24 @@ def _tensors(loaded: Any, source: Path, reading: WeightsEntry) -> dict[str, Any]
 
     return {
         key.removeprefix(reading.strip_prefix): value
-        for key, value in _state_dict(loaded, source, reading.state_key).items()
+        for key, value in _state_dict(loaded, source).items()
         if isinstance(key, str) and isinstance(value, torch.Tensor) and value.layout == torch.strided
     }
 
 
-def _state_dict(loaded: Any, source: Path, state_key: str) -> Mapping[Any, Any]:
+def _state_dict(loaded: Any, source: Path) -> Mapping[Any, Any]:
+    """What was loaded, or what lies in it under a usual key, unless it holds tensors itself."""
     import torch
 
     if not isinstance(loaded, Mapping):
         raise WeightsError(f"{source.name} holds a {type(loaded).__name__} instead of named tensors")
-    if state_key:
-        keys: tuple[str, ...] = (state_key,)
-        if state_key not in loaded:
-            raise WeightsError(f"{source.name} has no {state_key!r}; it has {', '.join(map(str, list(loaded)[:8]))}")
-    else:
-        keys = () if any(isinstance(value, torch.Tensor) for value in loaded.values()) else _STATE_KEYS
-    inner = next((loaded[key] for key in keys if isinstance(loaded.get(key), Mapping)), loaded)
-    return inner if isinstance(inner, Mapping) else loaded
+    keys = () if any(isinstance(value, torch.Tensor) for value in loaded.values()) else _STATE_KEYS
+    return next((loaded[key] for key in keys if isinstance(loaded.get(key), Mapping)), loaded)
 
 
-def _recognised(source: Path) -> WeightsEntry:
-    """How to read a file that no entry of the manifest describes."""
-    kind: Format = "torch"
-    if zipfile.is_zipfile(source):
-        check_checkpoint(source)
-        with zipfile.ZipFile(source) as archive:
-            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-                kind = "torchscript"
-    elif source.suffix == ".safetensors":
-        kind = "safetensors"
-    return WeightsEntry(name=source.stem, title="", file=source.name, licence="", citation="", format=kind)
+def _is_torchscript(source: Path) -> bool:
+    check_checkpoint(source)
+    if not zipfile.is_zipfile(source):
+        return False
+    with zipfile.ZipFile(source) as archive:
+        return any(name.endswith("/constants.pkl") for name in archive.namelist())

@@ -36,7 +36,6 @@ def hub_entry(name: str) -> WeightsEntry:
         file=FILE,
         licence="as its page says",
         citation="as its page says",
-        format="safetensors",
         page=f"https://huggingface.co/{repository}",
     )
 

@@ -11,16 +11,12 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 from highlightr.core.config import from_plain
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.folders import model_files
 
 MANIFEST_FILE = "weights.toml"
-
-Format = Literal["torch", "torchscript", "safetensors", "npy-archive", "as-is"]
-"""How the published file is read. `as-is` is for what packages and this repository carry: it is never converted."""
 
 DEFAULT_MAX_BYTES = 2 << 30
 """A download whose size is not published may not grow past this."""
@@ -38,7 +34,6 @@ class WeightsEntry:
     licence: str
     """Of the weights; where its source states none, that is said."""
     citation: str
-    format: Format = "torch"
     url: str = ""
     """Empty where there is no address that a program may fetch."""
     mirrors: tuple[str, ...] = ()
@@ -66,14 +61,12 @@ class WeightsEntry:
     """Of the published file; 0 where unknown."""
     max_bytes: int = DEFAULT_MAX_BYTES
     """Bound on a download of unknown size."""
-    state_key: str = ""
-    """Key of the state dict inside the checkpoint; empty where the checkpoint is the state dict."""
     strip_prefix: str = ""
     """Taken off each tensor's name."""
     numpy_objects: bool = False
     """The checkpoint also holds NumPy arrays and scalars, which are let through and dropped."""
     members: tuple[str, ...] = ()
-    """Files to read from an archive."""
+    """Files to read from an archive, which hold NumPy arrays."""
     notes: str = ""
 
     @property

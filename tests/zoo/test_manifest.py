@@ -120,7 +120,6 @@ def test_every_entry_can_be_right(name: str) -> None:
     item = entry(name)
     assert re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name)
     assert item.embedded or item.where or item.train
-    assert item.embedded == (item.format == "as-is")
     folders = item.file.split("/")
     assert all(folders)
     assert ".." not in folders
@@ -140,7 +139,6 @@ def test_every_entry_can_be_right(name: str) -> None:
         ({"colour": "red"}, "no key 'colour'"),
         ({"size_bytes": "12"}, "size_bytes.*xpected `int`"),
         ({"mirrors": "https://a.example"}, "mirrors.*xpected `array`"),
-        ({"format": "pickle"}, "format.*nvalid enum value 'pickle'"),
     ],
 )
 def test_a_wrong_entry_is_refused(more: dict[str, object], message: str) -> None:
