@@ -68,7 +68,6 @@ class Looks(Extractor):
     """Sampled frames, as an image model asks for them."""
 
     name = "looks"
-    modality = "visual"
     streams: ClassVar[Mapping[str, int]] = {"looks": 1}
 
     def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu") -> None:
@@ -86,7 +85,6 @@ class Listens(Extractor):
     """Sound at a rate of its own."""
 
     name = "listens"
-    modality = "audio"
     streams: ClassVar[Mapping[str, int]] = {"listens": 1}
 
     def __init__(self, *, clip_seconds: float = 1.0, device: str = "cpu") -> None:

@@ -11,14 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypedDict, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypedDict, TypeVar
 
 import numpy as np
 
 from highlightr.core.checks import check_text
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import FloatArray, Query, Signal, TimeGrid
-from highlightr.media.sampling import AudioBlock, Frame, SampleRequest, Thumbnail
+from highlightr.media.sampling import AudioBlock, AudioRequest, Frame, SampleRequest, Thumbnail
 
 ItemT = TypeVar("ItemT", AudioBlock, Frame, Thumbnail)
 
@@ -109,9 +109,7 @@ class Model(ABC):
 class Extractor(Model):
     """A backbone and the streams it makes."""
 
-    modality: ClassVar[str]
-    """``visual`` or ``audio``."""
-    streams: ClassVar[Mapping[str, int]]
+    streams: ClassVar[Mapping[str, int]] = {}
     """Stream name to width."""
     signals: ClassVar[Mapping[str, int]] = {}
     """Signal name to width."""
@@ -138,6 +136,11 @@ class Extractor(Model):
     @abstractmethod
     def request(self) -> SampleRequest:
         """What it needs from the decode pass."""
+
+    @property
+    def modality(self) -> Literal["visual", "audio"]:
+        """What of a video it looks at or hears."""
+        return "audio" if isinstance(self.request, AudioRequest) else "visual"
 
     @abstractmethod
     def start(self, grid: TimeGrid) -> Extraction[Any]:

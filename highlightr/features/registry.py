@@ -53,7 +53,7 @@ TEXT_ENCODERS: dict[str, str] = {
 
 
 def extractor_class(name: str) -> type[Extractor]:
-    """The class of an extractor, for its streams, weights and modality; a `ConfigError` lists the known names."""
+    """The class of an extractor, for its streams and weights; a `ConfigError` lists the known names."""
     return _load(EXTRACTORS, name, "extractor")
 
 

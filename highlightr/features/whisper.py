@@ -39,8 +39,6 @@ class Whisper(Extractor):
     """
 
     name: ClassVar[str] = "faster-whisper"
-    modality: ClassVar[str] = "audio"
-    streams: ClassVar[Mapping[str, int]] = {}
     signals: ClassVar[Mapping[str, int]] = {WORDS: 2, LETTERS: 1, LANGUAGE: 1}
     checkpoints: ClassVar[tuple[str, ...]] = ("silero-vad",)
     packages: ClassVar[tuple[str, ...]] = ("faster_whisper",)

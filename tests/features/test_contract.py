@@ -82,10 +82,7 @@ class TestEveryExtractor:
         assert not made.streams
         assert not made.signals
 
-    def test_class_publishes_name_modality_and_weights(
-        self, opened: dict[tuple[str, float], Extractor], name: str
-    ) -> None:
+    def test_class_publishes_name_and_weights(self, opened: dict[tuple[str, float], Extractor], name: str) -> None:
         found = extractor_class(name)
         assert found.name == name
-        assert found.modality in {"visual", "audio"}
         assert all(len(entry(each).sha256) == 64 for each in found.checkpoints)

@@ -34,8 +34,6 @@ SOURCE = Source(
 class Fake(Extractor):
     """Counts the items that it is given."""
 
-    modality = "visual"
-
     def __init__(self, name: str, request: SampleRequest, stream: str | None = None) -> None:
         self.name = name  # type: ignore[misc]
         self.streams = {stream or name: 1}  # type: ignore[misc]

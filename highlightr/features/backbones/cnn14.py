@@ -44,7 +44,6 @@ class Cnn14(Backbone):
     """
 
     name: ClassVar[str] = "cnn14"
-    modality: ClassVar[str] = "audio"
     streams: ClassVar[Mapping[str, int]] = {"cnn14": WIDTH}
     checkpoints: ClassVar[tuple[str, ...]] = ("cnn14-32k",)
     packages: ClassVar[tuple[str, ...]] = (*Backbone.packages, "panns_inference")

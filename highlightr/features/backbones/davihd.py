@@ -51,8 +51,6 @@ class DAViHDMel(Extractor):
     """
 
     name: ClassVar[str] = "davihd-mel"
-    modality: ClassVar[str] = "audio"
-    streams: ClassVar[Mapping[str, int]] = {}
     signals: ClassVar[Mapping[str, int]] = {DAVIHD_MEL: MELS}
     packages: ClassVar[tuple[str, ...]] = ("torch", "torchaudio")
     request = AudioRequest(HEARD_RATE)

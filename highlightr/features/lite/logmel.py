@@ -54,7 +54,6 @@ class LogMel(Extractor):
     """
 
     name: ClassVar[str] = "logmel"
-    modality: ClassVar[str] = "audio"
     streams: ClassVar[Mapping[str, int]] = {"audio_dynamics": len(AUDIO_DYNAMICS)}
     signals: ClassVar[Mapping[str, int]] = {"logmel": MELS}
     request = AudioRequest(SAMPLE_RATE)

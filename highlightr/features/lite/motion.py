@@ -41,7 +41,6 @@ class Motion(Extractor):
     """Motion and novelty per clip, and the change from frame to frame."""
 
     name: ClassVar[str] = "motion"
-    modality: ClassVar[str] = "visual"
     streams: ClassVar[Mapping[str, int]] = {"motion": len(MOTION_COLUMNS), "novelty": 1}
     signals: ClassVar[Mapping[str, int]] = {FRAME_CHANGE: len(CHANGE_COLUMNS)}
     looks_suffice: ClassVar[bool] = True

@@ -47,8 +47,6 @@ class SileroVad(Extractor):
     """
 
     name: ClassVar[str] = "silero-vad"
-    modality: ClassVar[str] = "audio"
-    streams: ClassVar[Mapping[str, int]] = {}
     signals: ClassVar[Mapping[str, int]] = {SPEECH: 1}
     checkpoints: ClassVar[tuple[str, ...]] = ("silero-vad",)
     request = AudioRequest(SAMPLE_RATE)

@@ -45,7 +45,6 @@ class YamNet(Extractor):
     """
 
     name: ClassVar[str] = "yamnet"
-    modality: ClassVar[str] = "audio"
     streams: ClassVar[Mapping[str, int]] = {"yamnet": 521}
     checkpoints: ClassVar[tuple[str, ...]] = ("yamnet",)
     request = AudioRequest(SAMPLE_RATE)
