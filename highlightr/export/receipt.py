@@ -132,8 +132,9 @@ def _software_versions() -> dict[str, str]:
 def _source(source: Source) -> ReceiptSource:
     kind, digest = content_hash(source.path, source.identity)
     video, audio = source.video, source.audio
-    rate, ratio = video.frames_per_second, str(video.sample_aspect_ratio)
-    seen = _told(ReceiptVideo, video, sample_aspect_ratio=ratio, frames_per_second=None if rate is None else str(rate))
+    (width, height), rate = video.visible_size, video.frames_per_second
+    told = {"sample_aspect_ratio": str(video.sample_aspect_ratio), "width": width, "height": height}
+    seen = _told(ReceiptVideo, video, frames_per_second=None if rate is None else str(rate), **told)
     heard = tuple(_told(ReceiptAudio, track) for track in source.audio_tracks)
     first = None if audio is None else _told(ReceiptAudio, audio)
     own = {"path": printable(source.path), "hash_kind": kind, "hash": digest}

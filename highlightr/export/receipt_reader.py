@@ -45,6 +45,7 @@ class ReceiptVideo:
 
     codec: str
     width: int
+    """Stored pixels of what is shown, before rotation; likewise `height`."""
     height: int
     rotation_degrees: int
     sample_aspect_ratio: str

@@ -12,7 +12,9 @@ import pytest
 
 from highlightr.core.errors import MediaError, OutputError
 from highlightr.export.receipt import Provenance, build_receipt, write_receipt
+from highlightr.export.receipt_reader import receipt_from_plain
 from highlightr.export.receipt_schema import receipt_schema
+from highlightr.export.timelines.write import render_timeline
 from highlightr.features.base import Weights
 from highlightr.media.cut import CutResult, Piece
 from highlightr.selection import SelectionOptions
@@ -139,3 +141,13 @@ def test_a_source_that_is_gone_is_named(tmp_path: Path) -> None:
     (tmp_path / "in.mp4").unlink()
     with pytest.raises(MediaError, match=r"cannot read .*in\.mp4: No such file"):
         build_receipt(summary, Provenance("zeroshot"))
+
+
+def test_what_a_container_crops_counts_in_no_size(tmp_path: Path) -> None:
+    summary = example(tmp_path / "in.mp4")
+    video = replace(summary.source.video, crop=(14, 6, 10, 30), width=340, height=240, rotation_degrees=90)
+    source = replace(summary.source, video=video)
+    receipt = build_receipt(replace(summary, source=source), Provenance("zeroshot"))
+    assert (receipt["source"]["video"]["width"], receipt["source"]["video"]["height"]) == (320, 200)
+    timeline, _ = render_timeline(receipt_from_plain(receipt, "it"), source.path, tmp_path / "x.fcpxml", "fcpxml")
+    assert 'width="200" height="320"' in timeline, "turned by a right angle"
