@@ -18,7 +18,9 @@ from pathlib import Path
 
 from highlightr.core.errors import ConfigError, MediaError
 from highlightr.core.files import LONGEST_NAME_BYTES, path_shown, printable
-from highlightr.media.suffixes import VIDEO_SUFFIXES
+from highlightr.export.captions import CAPTION_SUFFIXES
+from highlightr.export.timelines.write import FORMATS
+from highlightr.media.suffixes import MUXERS, VIDEO_SUFFIXES
 from highlightr.media.transcript import sidecars
 
 STATE_SUFFIX = ".studio.json"
@@ -35,17 +37,11 @@ _MADE = re.compile(r"(.+)\.(summary|cut)")
 """What `highlightr` calls the summaries that it writes, without their suffix."""
 
 _OUTPUTS = {
-    ".summary.mp4": "summary",
-    ".summary.mkv": "summary",
+    **{f".summary{suffix}": "summary" for suffix in MUXERS},
     ".summary.html": "report",
     ".summary.json": "receipt",
-    ".summary.otio": "OTIO",
-    ".summary.edl": "EDL",
-    ".summary.fcpxml": "FCPXML",
-    ".summary.xml": "Premiere",
-    ".summary.llc": "LosslessCut",
-    ".summary.chapters.txt": "chapters",
-    ".summary.srt": "subtitles",
+    **{f".summary{form.suffix}": form.words.partition(" (")[0] for form in FORMATS.values()},
+    **{f".summary{suffix}": "subtitles" for suffix in CAPTION_SUFFIXES.values()},
     CLIPS_SUFFIX: "clips",
 }
 """Ends of names of what is made of a video, and what it is called."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from highlightr.batch.output_dir import SUFFIXES
 from highlightr.core.errors import ConfigError, MediaError
 from highlightr.web.library import Library
 from tests.web.conftest import Client
@@ -30,6 +31,13 @@ def test_lists_videos_and_what_was_made_of_them(videos: Path) -> None:
     summary = found["numbers.mp4"].summary_id
     assert summary is not None
     assert library.find(summary).name == "numbers.summary.mp4"
+
+
+@pytest.mark.parametrize("suffix", [*SUFFIXES.values(), ".summary.mov"])
+def test_whatever_is_written_beside_a_video_is_listed(suffix: str, videos: Path) -> None:
+    name = Library(videos).videos()[0].name
+    (videos / name).with_suffix(suffix).touch()
+    assert next(video.made for video in Library(videos).videos() if video.name == name)
 
 
 def test_what_lies_elsewhere_is_no_video_of_the_folder(videos: Path, tmp_path: Path) -> None:
