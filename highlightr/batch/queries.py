@@ -82,10 +82,10 @@ def _value(name: str, cell: str, where: str) -> Any:
     """A cell as its column's type; texts that people write, such as spans, are read by the options themselves."""
     if name in COLUMNS:
         return cell
-    name, text = ALIASES.get(name, name), cell.strip()
-    if name in _LISTED:
+    option, text = ALIASES.get(name, name), cell.strip()
+    if option in _LISTED:
         return [span.strip() for span in text.split(";") if span.strip()]
-    kinds = kinds_of(_KINDS[name])
+    kinds = kinds_of(_KINDS[option])
     kind = kinds[0]
     if kind is bool and text.lower() not in _WORDS:
         raise ConfigError(f"{where}: column {name}: must be yes or no, got {cell!r}")

@@ -144,7 +144,8 @@ class Reason:
     """One piece of evidence for a clip or segment, in words a viewer understands."""
 
     kind: str
-    """``visual``, ``audio``, ``dynamics``, ``motion``, ``novelty`` or ``text``: what the evidence was found in."""
+    """``visual``, ``audio``, ``dynamics``, ``motion``, ``novelty``, ``speech`` or ``text`` (of the query): what the
+    evidence was found in."""
     label: str
     """What was found: a class name, a sound, a query token."""
     weight: float

@@ -91,6 +91,7 @@ def test_rows_alone_name_the_videos(folder: Path, tmp_path: Path) -> None:
         ("q.csv", "video,query,ratio,ratio\n", "q.csv:1: column ratio: it is there twice"),
         ("q.csv", "video,query\na.mp4,a cat, asleep\n", "q.csv:2: it has more than 2 cells"),
         ("q.csv", "video,query,ratio\n\na.mp4,x,lots\n", "q.csv:3: column ratio: must be a number, got 'lots'"),
+        ("q.csv", "video,query,duration\na.mp4,x,lots\n", "q.csv:2: column duration: must be a number, got 'lots'"),
         ("q.csv", "video,query,ratio\na.mp4,x,2\n", "q.csv:2: column ratio: ratio must be a number in"),
         ("q.csv", "video,query,duration\na.mp4,x,nan\n", "q.csv:2: column duration: duration_seconds must be"),
         ("q.csv", "video,query,max_clips\na.mp4,x,1.5\n", "q.csv:2: column max_clips: must be a whole number"),

@@ -15,6 +15,7 @@ from highlightr.export.receipt import Provenance, build_receipt, write_receipt
 from highlightr.export.receipt_reader import receipt_from_plain
 from highlightr.export.receipt_schema import receipt_schema
 from highlightr.export.timelines.write import render_timeline
+from highlightr.export.words import SENSES
 from highlightr.features.base import Weights
 from highlightr.media.cut import CutResult, Piece
 from highlightr.selection import SelectionOptions
@@ -25,6 +26,12 @@ VALIDATOR = jsonschema.Draft202012Validator(receipt_schema())
 
 def test_the_schema_is_itself_valid() -> None:
     jsonschema.Draft202012Validator.check_schema(receipt_schema())
+
+
+def test_the_schema_names_every_kind_of_reason() -> None:
+    segment = receipt_schema()["properties"]["segments"]["items"]["properties"]
+    told = segment["reasons"]["items"]["properties"]["kind"]["description"]
+    assert [kind for kind in SENSES if f"`{kind}`" not in told] == ["sounds"], "a part of the scores alone"
 
 
 def test_a_receipt_satisfies_the_schema(tmp_path: Path) -> None:
