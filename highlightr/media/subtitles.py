@@ -8,8 +8,10 @@ stay with formats that have them. Times are in seconds, spans half-open; files h
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -34,6 +36,12 @@ _LONGEST_LINE = 4_000
 
 _ROUNDING = 1e-6
 """Of hundredths of a second, as floats."""
+
+_ANIMATED = re.compile(r"\\(t|move|fade|fad)\(([^()\\]*)")
+_TIMES = {"t": (0, 2), "move": (4, 6), "fade": (3, 7)}
+"""Of the tags' values, those that are milliseconds from the beginning of the cue."""
+_SYLLABLE = re.compile(r"(\\[kK][fo]?)(\d+)")
+"""Karaoke, in hundredths."""
 
 _SHORTEST_MS = 20
 """A cue of which less than half a frame is left at a cut is left out."""
@@ -180,4 +188,32 @@ def _clipped(event: SSAEvent, begin_ms: int, end_ms: int, shift_ms: int) -> SSAE
         return None
     kept = event.copy()
     kept.start, kept.end = start + shift_ms, end + shift_ms
+    kept.text = event.text if whole else _going_on(event.text, start - event.start, event.end - event.start)
     return kept
+
+
+def _going_on(text: str, gone_ms: int, whole_ms: int) -> str:
+    """The text of a cue that lasted so long, from some time on, with tags of ASS that go on and end as they did."""
+    sung_cs = gone_ms // 10
+
+    def syllable(tag: re.Match[str]) -> str:
+        nonlocal sung_cs
+        gone = min(int(tag[2]), sung_cs)
+        sung_cs -= gone
+        return f"{tag[1]}{int(tag[2]) - gone}"
+
+    def moved(tag: re.Match[str]) -> str:
+        name, values = tag[1], [value for value in tag[2].split(",") if value.strip()]
+        if name == "fad":
+            rise, fall = map(int, values)
+            name, values = "fade", list(map(str, (255, 0, 255, 0, rise, whole_ms - fall, whole_ms)))
+        first, last = _TIMES[name]
+        if len(values) < last:  # Not told: from its beginning to its end.
+            values[first:first] = ["0", str(whole_ms)]
+        times = [int(value) - gone_ms for value in values[first:last]]
+        values[first:last] = map(str, [*times[:-1], max(times[-1], 1)])  # 0 would be taken for the end of the cue.
+        return rf"\{name}({','.join(values)}" + "," * (name == "t")
+
+    with suppress(ValueError):  # A tag that no player understands.
+        text = _ANIMATED.sub(moved, _SYLLABLE.sub(syllable, text))
+    return text

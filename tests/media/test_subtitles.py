@@ -203,3 +203,25 @@ def test_an_ffmpeg_that_cannot_draw_is_told(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(CutError, match=r"cannot draw subtitles .* choose --subtitles soft, or another ffmpeg"):
         cut_summary(probe(made("plain.mp4")), [Segment(0, 1, 1.0)], tmp_path / "out.mp4", options)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "begun"),
+    [
+        (r"{\move(4,4,28,20)}a", r"{\move(4,4,28,20,-2000,2000)}a"),
+        (r"{\an5\move(4,4,28,20,100,1500)}a", r"{\an5\move(4,4,28,20,-1900,1)}a"),
+        (r"{\t(\fs90)}a{\t(2,\frz9)}b", r"{\t(-2000,2000,\fs90)}a{\t(-2000,2000,2,\frz9)}b"),
+        (r"{\t(0,3000,0.5,\fs90\clip(0,0,9,9))}a", r"{\t(-2000,1000,0.5,\fs90\clip(0,0,9,9))}a"),
+        (r"{\fad(300,1500)}a", r"{\fade(255,0,255,-2000,-1700,500,2000)}a"),
+        (r"{\k150}a{\kf100}b{\K90}c", r"{\k0}a{\kf50}b{\K90}c"),
+        (r"{\fad(x,y)}a {\i1}b", r"{\fad(x,y)}a {\i1}b"),
+    ],
+)
+def test_what_is_animated_goes_on_where_a_cue_is_cut(text: str, begun: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.ass"
+    subtitles = Subtitles.from_cues([Cue(1.0, 5.0, "a")])
+    subtitles.save(path)
+    path.write_text(path.read_text().replace(",a\n", f",{text}\n"))
+    for start, shown in ((3.0, begun), (0.0, text)):
+        read_subtitles(path).cut([(start, 8.0, 0.0)]).save(tmp_path / "cut.ass")
+        assert (tmp_path / "cut.ass").read_text().splitlines()[-1].endswith(f",{shown}")
