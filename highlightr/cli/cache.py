@@ -59,17 +59,18 @@ def clear(
 
 
 def _by_video(cache: Any) -> list[dict[str, Any]]:
-    """One row per video, most recently used first; damaged entries share a row."""
+    """One row per video, most recently used first; transcripts share one, and so do damaged entries."""
     grouped: dict[str, list[Any]] = defaultdict(list)
     for entry in cache.entries():
-        grouped[entry.about.get("video", {}).get("hash", "damaged")].append(entry)
+        other = "transcripts" if entry.about else "damaged"
+        grouped[entry.about.get("video", {}).get("hash", other)].append(entry)
     return [
         {
             "hash": digest,
             "duration_seconds": group[0].about.get("duration_seconds"),
             "size_bytes": sum(entry.size_bytes for entry in group),
             "used_at": group[0].used_at,
-            "features": sorted({entry.about.get("extractor", "?") for entry in group}),
+            "features": sorted({entry.about.get("extractor", "utterances" if entry.about else "?") for entry in group}),
         }
         for digest, group in grouped.items()
     ]

@@ -70,6 +70,19 @@ def test_a_second_run_decodes_nothing_and_says_the_same(
         call("score", video, "-q", "a cat", "--json")
 
 
+def test_what_is_kept_of_a_transcript_is_not_called_damaged(call: Run, video: Path, tmp_path: Path) -> None:
+    call("cache", "clear")
+    (tmp_path / "a.srt").write_text("1\n00:00:00,500 --> 00:00:01,500\nA cat sat on the mat.\n")
+    call("score", video, "-q", "a cat", "--quiet")
+    folder = tmp_path.parent / "scores" / "features"
+    (folder / "bad.features.sealed").write_bytes(b"no archive")
+    found = {each["hash"]: each["features"] for each in json.loads(call("cache", "show", "--json").out)["videos"]}
+    assert found.pop("transcripts") == ["utterances"]
+    assert found.pop("damaged") == ["?"]
+    assert len(found) == 1
+    call("cache", "clear")
+
+
 def test_prepared_models_are_shown_and_go_only_when_asked(
     call: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

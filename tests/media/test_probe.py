@@ -228,6 +228,15 @@ def test_audio_only() -> None:
         probe(made("only.mp4", video=False, seconds=1.0))
 
 
+def test_audio_with_a_cover_picture(tmp_path: Path) -> None:
+    picture, song = tmp_path / "cover.png", tmp_path / "song.m4a"
+    Image.new("RGB", (16, 16)).save(picture)
+    inputs = ["-i", f"file:{made('only.mp4', video=False, seconds=1.0)}", "-i", f"file:{picture}"]
+    run_ffmpeg([*inputs, "-map", "0", "-map", "1", "-c", "copy", "-disposition:v:0", "attached_pic", f"file:{song}"])
+    with pytest.raises(MediaError, match="no video stream, only audio and cover pictures;"):
+        probe(song)
+
+
 def test_zero_frames(tmp_path: Path) -> None:
     """A fragmented file that was cut off after its header: the streams are described, and nothing follows."""
     whole = made("pieces.mp4", muxing=(("movflags", "frag_keyframe+empty_moov+default_base_moof"),)).read_bytes()

@@ -163,7 +163,7 @@ def best_video(container: InputContainer, path: Path) -> Any:
 
     pictures = moving_pictures(container)
     if not pictures:
-        held = " and ".join(sorted({s.type for s in container.streams}))
+        held = " and ".join(sorted({"cover pictures" if s.type == "video" else s.type for s in container.streams}))
         raise MediaError(f"{path}: no video stream{held and f', only {held}'}; give a file with moving pictures")
     readable = [s for s in pictures if s.codec_context is not None]
     if not readable:
