@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, TypedDict, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
 
@@ -47,14 +47,6 @@ class ExtractorOrigin:
     """Set if it runs on random weights, and then its streams mean nothing."""
     device: str = "cpu"
     """Part of it, because rounding differs."""
-
-
-class ExtractorOptions(TypedDict, total=False):
-    """Keywords that every extractor takes."""
-
-    clip_seconds: float
-    device: str
-    weights: Mapping[str, Path] | None
 
 
 @dataclass(frozen=True)

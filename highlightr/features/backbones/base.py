@@ -5,22 +5,15 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar
 
 import numpy.typing as npt
 
 from highlightr.core.device import Precision
 from highlightr.core.types import FloatArray
-from highlightr.features.base import Extractor, ExtractorOptions
+from highlightr.features.base import Extractor
 from highlightr.features.engines.network import Network
 from highlightr.features.engines.source import NetworkSource
-
-
-class BackboneOptions(ExtractorOptions, total=False):
-    """Keywords that every backbone takes."""
-
-    random_seed: int | None
-    precision: Precision
 
 
 class Backbone(Extractor):
@@ -41,9 +34,7 @@ class Backbone(Extractor):
     """Pictures or windows per forward, for ``cpu`` and ``cuda``."""
     _network: Network
 
-    def __init__(
-        self, *, random_seed: int | None = None, precision: Precision = "fp32", **common: Unpack[ExtractorOptions]
-    ) -> None:
+    def __init__(self, *, random_seed: int | None = None, precision: Precision = "fp32", **common: Any) -> None:
         super().__init__(**common)
         self._source = NetworkSource(self.name, self._device, self._weights, random_seed, precision)
 

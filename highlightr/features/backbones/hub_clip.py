@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,6 @@ import numpy.typing as npt
 from highlightr.core.errors import ConfigError
 from highlightr.core.numeric import unit_rows
 from highlightr.core.types import FloatArray, Query
-from highlightr.features.backbones.base import BackboneOptions
 from highlightr.features.backbones.clip import model_config, open_clip
 from highlightr.features.backbones.clip_text import BATCH_TEXTS, ClipClasses, OpenClipText, prompted
 from highlightr.features.base import TextEncoder, check_query
@@ -88,7 +87,7 @@ class HubClip(ClipClasses):
     name: ClassVar[str] = "open-clip"
     checkpoints: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, *, model: str = "", **common: Unpack[BackboneOptions]) -> None:
+    def __init__(self, *, model: str = "", **common: Any) -> None:
         self._asked, self._hub = model, hub_model(model)
         # An instance publishes what its model has.
         self.model, self._pixels = self._hub.name, self._hub.pixels

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import ClassVar, Unpack
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, Signal, TimeGrid
-from highlightr.features.base import Extracted, Extraction, Extractor, ExtractorOptions
+from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.clip_pooling import ClipMeans, clip_maxima
 from highlightr.features.spectral import FilterBank, FrameCutter, mel_filters_slaney, spectra_of
 from highlightr.media.sampling import AudioBlock, AudioRequest
@@ -58,7 +58,7 @@ class LogMel(Extractor):
     signals: ClassVar[Mapping[str, int]] = {"logmel": MELS}
     request = AudioRequest(SAMPLE_RATE)
 
-    def __init__(self, *, keep_signal: bool = False, **common: Unpack[ExtractorOptions]) -> None:
+    def __init__(self, *, keep_signal: bool = False, **common: Any) -> None:
         super().__init__(**common)
         self._keep_signal = keep_signal
         # An instance publishes what it makes.
