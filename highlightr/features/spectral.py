@@ -81,8 +81,7 @@ def spectra_of(frames: FloatArray, fft_length: int) -> npt.NDArray[np.complex64]
 @cache
 def hann(length: int) -> FloatArray:
     """(length,) periodic Hann window, which is what spectrograms use."""
-    window: npt.NDArray[np.float64] = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
-    return window.astype(np.float32)
+    return (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
 
 
 def mel_filters_slaney(sample_rate: int, fft_length: int, num_mels: int) -> FloatArray:

@@ -9,10 +9,9 @@ Source: seohyj/sounding-hd, dataset/preprocess; the differences stand with each 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
 from highlightr.core.types import FloatArray, Signal, TimeGrid
 from highlightr.features.backbones.kinetics import R3D34Kinetics700
@@ -21,9 +20,6 @@ from highlightr.features.backbones.windows import WindowProtocol
 from highlightr.features.base import Extracted, Extraction, Extractor
 from highlightr.features.spectral import FrameCutter
 from highlightr.media.sampling import AudioBlock, AudioRequest
-
-if TYPE_CHECKING:
-    import torch
 
 DAVIHD_MEL = "davihd_mel"
 """Name of the signal."""
@@ -91,8 +87,9 @@ class _MelExtraction(Extraction[AudioBlock]):
         self._take(self._tail[-2 : -_HALF_WINDOW - 2 : -1])
         self._spectrogram(self._cutter.finish())
         rows = np.concatenate(self._rows)
-        times: npt.NDArray[np.float64] = np.arange(len(rows), dtype=np.float64) * (HOP_SAMPLES / SAMPLE_RATE)
-        return Extracted(signals={DAVIHD_MEL: Signal(times, rows)})
+        return Extracted(
+            signals={DAVIHD_MEL: Signal(np.arange(len(rows)) * np.float64(HOP_SAMPLES / SAMPLE_RATE), rows)}
+        )
 
     def _push(self, samples: FloatArray) -> None:
         if self._head is not None:
@@ -146,8 +143,7 @@ class _Resampler:
         import torch
         from torchaudio.functional import resample
 
-        made: torch.Tensor = resample(torch.from_numpy(self._waiting), HEARD_RATE, SAMPLE_RATE)
-        return np.asarray(made.numpy(), dtype=np.float32)
+        return resample(torch.from_numpy(self._waiting), HEARD_RATE, SAMPLE_RATE).numpy()
 
 
 class R3D34DAViHD(R3D34Kinetics700):

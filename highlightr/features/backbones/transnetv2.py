@@ -111,7 +111,6 @@ def _load_model(path: Path, device: str) -> nn.Module:
             self.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
 
     try:
-        model: nn.Module = Quiet(device=device).eval()
+        return Quiet(device=device).eval()
     except (OSError, RuntimeError, pickle.UnpicklingError) as error:
         raise WeightsError(f"cannot read the weights of transnetv2 at {path}: {error}") from error
-    return model

@@ -63,8 +63,7 @@ def run_in_single_precision(part: nn.Module) -> None:
 
     def exact(values: torch.Tensor) -> torch.Tensor:
         with torch.autocast(values.device.type, enabled=False):
-            made: torch.Tensor = forward(values.float())
-        return made
+            return forward(values.float())
 
     # Not a module around it, so that the names of its tensors stay.
     part.forward = exact

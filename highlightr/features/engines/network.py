@@ -105,8 +105,7 @@ class Network:
 
     def _in_torch(self, module: torch.nn.Module, inputs: Array) -> FloatArray:
         with self.source.forward():
-            rows: FloatArray = module(self.source.tensor(inputs)).float().cpu().numpy()
-        return rows
+            return module(self.source.tensor(inputs)).float().cpu().numpy()
 
     def _shared_out(self, run: Run, inputs: Array) -> FloatArray:
         """The inputs in parts that run side by side: in as many as there are cores for them, or one by one.
@@ -178,8 +177,7 @@ def _in_torch_exactly(module: torch.nn.Module, inputs: Array) -> FloatArray:
     import torch
 
     with torch.inference_mode():
-        rows: FloatArray = module(torch.from_numpy(inputs)).float().numpy()
-    return rows
+        return module(torch.from_numpy(inputs)).float().numpy()
 
 
 def _difference(expected: FloatArray, found: FloatArray) -> float:

@@ -183,8 +183,7 @@ def _rises_at(power: npt.NDArray[np.float64], here: npt.NDArray[np.int64]) -> np
 
     now = np.minimum(sums(here, ahead) / (ahead - here), power[here])
     then = sums(behind, last) / np.maximum(last - behind, 1)
-    rises: npt.NDArray[np.float64] = np.maximum(_decibel(now) - _decibel(then), 0.0)
-    return np.where(here >= smooth, rises, 0.0)
+    return np.where(here >= smooth, np.maximum(_decibel(now) - _decibel(then), 0.0), 0.0)
 
 
 def _decibel(power: npt.ArrayLike) -> npt.NDArray[np.float64]:

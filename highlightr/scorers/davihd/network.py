@@ -216,8 +216,7 @@ class DAViHD(nn.Module):
         return [visual, audio, visual_cross, audio_cross]
 
     def _score(self, parts: list[Tensor], padding: Tensor | None) -> Tensor:
-        logits: Tensor = self.head(torch.cat(parts, dim=-1))
-        return zero_padding(torch.sigmoid(logits), padding).squeeze(-1)
+        return zero_padding(torch.sigmoid(self.head(torch.cat(parts, dim=-1))), padding).squeeze(-1)
 
     def _contributions(self, parts: list[Tensor], scores: Tensor, padding: Tensor | None) -> dict[str, Tensor]:
         """Shapley values of the two sides at the MLP's input, where an absent side is zeros.
