@@ -16,7 +16,7 @@ from highlightr.core.files import write_whole
 from highlightr.core.outputs import check_no_input, check_output
 from highlightr.export.receipt_reader import read_receipt
 from highlightr.export.timelines.read import find_video
-from highlightr.export.timelines.write import FORMATS, render_timeline, with_picture_start
+from highlightr.export.timelines.write import FORMATS, other_video_notes, render_timeline, with_picture_start
 from highlightr.media.transcript import sidecars
 from highlightr.options import TimelineFormat
 
@@ -54,6 +54,6 @@ def export(
     text, notes = render_timeline(with_picture_start(read, source), source, target, form, relative=relative)
     write_whole(target, text)
     if not quiet:
-        for note in notes:
+        for note in (*other_video_notes(read, source), *notes):
             say(f"Note: {note}")
         say(target)

@@ -100,6 +100,16 @@ def test_a_mistake_is_one_line(arguments: tuple[str, ...], words: str, folder: P
     assert outcome.err.count("\n") == 1
 
 
+def test_another_video_is_told(folder: Path, run: Run) -> None:
+    assert run(*SUMMARIZE, "--quiet").code == 0
+    (folder / "a b.mp4").rename(folder / "moved.mp4")
+    make_video(folder / "a b.mp4", seconds=4.0, size=(160, 120))
+    told = "Note: a b.mp4 is not the video that the receipt was made from: see that its times fit.\ns.csv\n"
+    assert run("export", "s.json", "--format", "csv").out == told
+    for place in ("moved.mp4", "of another machine.mp4"):
+        assert run("export", "s.json", "--format", "csv", "--video", place, "--overwrite").out == "s.csv\n"
+
+
 def test_a_video_that_has_moved_is_asked_for_as_each_command_takes_it(folder: Path, run: Run) -> None:
     assert run(*SUMMARIZE, "--quiet").code == 0
     (folder / "deep").mkdir()

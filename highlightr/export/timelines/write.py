@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from highlightr.core.errors import MediaError
+from highlightr.core.files import printable
+from highlightr.core.hashing import content_hash
 from highlightr.export.receipt_reader import Receipt
 from highlightr.export.timelines import text_formats as text
 from highlightr.export.timelines.fcpxml import write_fcpxml
@@ -87,6 +91,14 @@ def with_picture_start(receipt: Receipt, video: Path) -> Receipt:
     source = probe(video)
     start, timecode = source.picture_start_seconds, source.timecode
     return replace(receipt, source=replace(receipt.source, picture_start_seconds=start, timecode=timecode))
+
+
+def other_video_notes(receipt: Receipt, video: Path) -> tuple[str, ...]:
+    """A note where another video than the receipt's lies there; none where none does, or it cannot be read here."""
+    with suppress(MediaError):
+        if video.is_file() and content_hash(video)[1] != receipt.source.hash:
+            return (f"{printable(video)} is not the video that the receipt was made from: see that its times fit.",)
+    return ()
 
 
 def render_timeline(
