@@ -42,38 +42,41 @@ def deliver(
     """
     source, segments = summary.source, summary.segments
     options = captioned(wanted.cut_options(), summary.transcript)
-    with ExitStack() as turn, staged(outputs) as (places, before_moving):
+    with (
+        ExitStack() as turn,
+        staged(outputs) as (places, before_moving),
+        segment_folders(source, segments, wanted, outputs.video.suffix, options, stages) as folders,
+    ):
         with stages("cut") as advance:
             cut = cut_summary(source, segments, places.video, options, overwrite=True, progress=advance)
             stills = _stills(source, cut, is_burned=options.subtitles == "burn")
-        with segment_folders(source, segments, wanted, outputs.video.suffix, options, stages) as folders:
-            notes = (*cut.notes, *folder_notes(folders, cut))
-            captions, told = _captions(summary, wanted, cut, outputs, places)
-            # Until all files are in their places: they describe each other, and another run may write to the same ones.
-            # A folder for clips may be made, so the one around it counts.
-            changing = (outputs.video, *(each.folder for each in folders.values()))
-            turn.enter_context(turn_in(path.absolute().parent for path in changing))
-            leftovers = find_leftovers(outputs, folders)
-            named = {"video": outputs.video, "receipt": outputs.receipt, "report": outputs.report}
-            filled = {"clips": wanted.clips, "thumbnails": wanted.thumbnails}
-            before_moving.append(leftovers.remove)
-            summary = replace(
-                summary,
-                outputs={**named, **{name: path for name, path in filled.items() if path is not None}, **captions},
-                notes=(*summary.notes, *notes, *told, *leftovers.notes),
-                written_seconds=cut.seconds,
-                stills=stills,
-            )
-            with stages("report"):
-                summary = replace(summary, timings_seconds=stages.timings_seconds)
-                versions = {"ffmpeg": ffmpeg_version()}
-                receipt = build_receipt(summary, provenance, options=wanted.as_flat(), versions=versions, cut=cut)
-                summary = replace(summary, receipt=receipt)
-                summary = _with_timelines(summary, outputs, places)
-                summary = _with_files(summary, places, folders)
-                write_report(places.report, summary, stills)
-                write_receipt(places.receipt, summary.receipt)
-            check_again(outputs, overwrite=wanted.overwrite)
+        notes = (*cut.notes, *folder_notes(folders, cut))
+        captions, told = _captions(summary, wanted, cut, outputs, places)
+        # Until all files are in their places: they describe each other, and another run may write to the same ones.
+        # A folder for clips may be made, so the one around it counts.
+        changing = (outputs.video, *(each.folder for each in folders.values()))
+        turn.enter_context(turn_in(path.absolute().parent for path in changing))
+        leftovers = find_leftovers(outputs, folders)
+        named = {"video": outputs.video, "receipt": outputs.receipt, "report": outputs.report}
+        filled = {"clips": wanted.clips, "thumbnails": wanted.thumbnails}
+        before_moving.append(leftovers.remove)
+        summary = replace(
+            summary,
+            outputs={**named, **{name: path for name, path in filled.items() if path is not None}, **captions},
+            notes=(*summary.notes, *notes, *told, *leftovers.notes),
+            written_seconds=cut.seconds,
+            stills=stills,
+        )
+        with stages("report"):
+            summary = replace(summary, timings_seconds=stages.timings_seconds)
+            versions = {"ffmpeg": ffmpeg_version()}
+            receipt = build_receipt(summary, provenance, options=wanted.as_flat(), versions=versions, cut=cut)
+            summary = replace(summary, receipt=receipt)
+            summary = _with_timelines(summary, outputs, places)
+            summary = _with_files(summary, places, folders)
+            write_report(places.report, summary, stills)
+            write_receipt(places.receipt, summary.receipt)
+        check_again(outputs, overwrite=wanted.overwrite)
     return replace(summary, timings_seconds=stages.timings_seconds)
 
 

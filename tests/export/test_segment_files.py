@@ -11,14 +11,17 @@ import av
 import pytest
 from PIL import Image
 
+from highlightr import Highlighter
 from highlightr.core.errors import CutError, OutputError
 from highlightr.core.progress import Stages
 from highlightr.core.types import Reason, Segment
+from highlightr.export import summary
 from highlightr.export.segment_files import folder_notes, segment_folders, segment_names, write_thumbnails
 from highlightr.media import probe
 from highlightr.media._cut import exact_cut
 from highlightr.media.cut import CutOptions, cut_summary
 from highlightr.options import SummarizeOptions
+from tests.light import DEBUG_PRESET
 from tests.mediamaker import CLOSED_GOP, make_video
 
 
@@ -50,6 +53,18 @@ def test_names_sort_by_rank_and_stay_short() -> None:
     assert max(len(name.encode()) for name in names) <= 120
     (long,) = segment_names([_segment("ы" * 200)])
     assert len(long.encode()) <= 120
+
+
+def test_a_clip_that_exists_is_noticed_before_anything_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "debug.yaml").write_text(DEBUG_PRESET)
+    highlighter = Highlighter.from_preset(tmp_path / "debug.yaml", cache=False)
+    analysis = highlighter.analyse(make_video(tmp_path / "v.mp4", seconds=3.0, size=(160, 120)))
+    clips = tmp_path / "clips"
+    highlighter.deliver(analysis, [Segment(0.0, 1.0, rank=1)], output=tmp_path / "a.mp4", clips=clips)
+    monkeypatch.setattr(summary, "cut_summary", lambda *_, **__: pytest.fail("cut"))
+    with pytest.raises(OutputError, match=r"01 0-00\.mp4: exists already"):
+        highlighter.deliver(analysis, [Segment(0.0, 1.0, rank=1)], output=tmp_path / "b.mp4", clips=clips)
+    assert {path.name for path in tmp_path.glob("b*")} == set()
 
 
 def _write_clips(video: Path, segments: list[Segment], folder: Path, *, overwrite: bool = False) -> None:
