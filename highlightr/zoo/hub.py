@@ -7,9 +7,11 @@ say of it. The client checks the size and hash that the hub states, and goes on 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from highlightr.core.errors import WeightsError
+from highlightr.core.errors import HighlightrError, WeightsError
 from highlightr.zoo.manifest import WeightsEntry
 
 PREFIX = "hub:"
@@ -45,14 +47,20 @@ def hub_file(name: str) -> Path:
     if is_offline():  # Tokenizers are fetched by the same client, which reads this when it is imported.
         os.environ["HF_HUB_OFFLINE"] = "1"
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     repository = name.removeprefix(PREFIX)
-    try:
+    by_hand = f"; on a machine with a network run `hf download {repository} {FILE}` and copy its cache folder"
+    with fetching(f"{FILE} of {repository} from the hub", by_hand):
         return Path(hf_hub_download(repository, FILE, local_files_only=is_offline()))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightsError(
-            f"cannot fetch {FILE} of {repository} from the hub: {reason}; on a machine with a network run "
-            f"`hf download {repository} {FILE}` and copy its cache folder"
-        ) from error
+
+
+@contextmanager
+def fetching(what: str, remedy: str = "") -> Iterator[None]:
+    """Whatever the client fails of is a `WeightsError`: also classes of the HTTP library that its release brings."""
+    try:
+        yield
+    except HighlightrError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise WeightsError(f"cannot fetch {what}: {reason}{remedy}") from error

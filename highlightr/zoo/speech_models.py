@@ -20,7 +20,7 @@ from highlightr.core.files import move, staging_folder
 from highlightr.core.folders import home_folder, make_folder
 from highlightr.core.hashing import file_sha256
 from highlightr.zoo.checksums import digests
-from highlightr.zoo.hub import is_offline
+from highlightr.zoo.hub import fetching, is_offline
 from highlightr.zoo.records import lock, write_json
 
 _SYSTRAN = "tiny.en tiny base.en base small.en small medium.en medium large-v1 large-v2 large-v3"
@@ -104,10 +104,9 @@ def _fetch(name: str, folder: Path) -> _Fetched:
             f"HIGHLIGHTR_OFFLINE forbids to fetch the speech model {name}; copy {folder} from a machine that has it"
         )
     import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     repository = REPOSITORIES[name]
-    try:
+    with fetching(f"the speech model {name} from the hub ({repository})"):
         about = huggingface_hub.HfApi().model_info(repository, files_metadata=True)
         listed = {each.rfilename: each for each in about.siblings or () if each.rfilename in _PATTERNS}
         make_folder(folder.parent)
@@ -123,9 +122,6 @@ def _fetch(name: str, folder: Path) -> _Fetched:
             shutil.rmtree(place / ".cache", ignore_errors=True)  # The client's own notes.
             shutil.rmtree(folder, ignore_errors=True)
             move(place, folder)
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise WeightsError(f"cannot fetch the speech model {name} from the hub ({repository}): {reason}") from error
     return fetched
 
 
