@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -20,7 +20,7 @@ from highlightr.batch.remote import check_address
 from highlightr.core.errors import ConfigError
 from highlightr.core.reading import lines_of
 from highlightr.core.text import is_address
-from highlightr.export.receipt_reader import Written, holds, read_written
+from highlightr.export.receipt_reader import holds, is_summary, read_written
 from highlightr.media.suffixes import VIDEO_SUFFIXES
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def _inside(folder: Path, output: Path, pattern: str | None, absent_ok: bool) ->
             made = read_written(here / f"{Path(name).stem}.json") if f"{Path(name).stem}.json" in names else None
             for each in () if made is None else made.files:
                 clips.setdefault(each.name, set()).add(each.sha256)
-            if not _is_summary(name, names, made):
+            if not is_summary(here / name, made):
                 found.append(here / name)
     # By content: a folder of clips may have been moved, and a video have the name of a clip that lies elsewhere.
     videos = [path for path in found if not any(holds(path, digest) for digest in clips.get(path.name, ()))]
@@ -119,13 +119,6 @@ def _is_output(folder: Path, output: Path) -> bool:
     """Whether this is the output folder of this batch, or of another."""
     # os.path.isdir: a folder that may not be looked into is none, and is told when its videos are read.
     return folder.resolve() == output.resolve() or os.path.isdir(folder / STATE_FOLDER / "done")  # noqa: PTH112
-
-
-def _is_summary(name: str, beside: Collection[str], made: Written | None) -> bool:
-    """Whether a file is what highlightr made of another: its receipt lies beside it."""
-    stem = Path(name).stem
-    usual = stem.endswith(".summary") and f"{stem}.json" in beside
-    return usual or (made is not None and Path(made.outputs.get("video", "")).name == name)
 
 
 def _say_unreadable(error: OSError) -> None:

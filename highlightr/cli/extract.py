@@ -16,8 +16,7 @@ from highlightr.cli.option_flags import with_flags
 from highlightr.cli.say import say
 from highlightr.cli.terminal import print_table, progress_hook, show_log
 from highlightr.core.errors import FAILURE
-from highlightr.export.feature_files.extract import ExtractOptions, VideoResult, extract_to_files
-from highlightr.media.suffixes import videos_in
+from highlightr.export.feature_files.extract import ExtractOptions, VideoResult, extract_to_files, videos_in
 
 RANDOM_SEED = 0
 

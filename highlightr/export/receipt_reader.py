@@ -278,6 +278,12 @@ def read_written(receipt: Path) -> Written | None:
     return _read(receipt, Written)
 
 
+def is_summary(video: Path, made: Written | None) -> bool:
+    """Whether it is what highlightr made of another, as the receipt beside it says; of any version, by its name."""
+    usual = video.stem.endswith(".summary") and video.with_name(f"{video.stem}.json").exists()
+    return usual or (made is not None and Path(made.outputs.get("video", "")).name == video.name)
+
+
 def is_receipt(path: Path) -> bool:
     """Whether it is a receipt of any version."""
     return _read(path, _AnyReceipt) is not None

@@ -15,22 +15,6 @@ MUXERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """File name suffix to ffmpeg's name of the container that is written."""
 
 
-def videos_in(place: Path) -> tuple[Path, ...]:
-    """The video that `place` is, or those in the folder that it is, sorted by name; folders inside are not entered.
-
-    Raises:
-        ConfigError: nothing is there, or a folder without videos.
-    """
-    if not place.is_dir():
-        if not place.exists():
-            raise ConfigError(f"no video or folder at {place}")
-        return (place,)
-    found = sorted(path for path in place.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file())
-    if not found:
-        raise ConfigError(f"no videos in {place}; their names end with {', '.join(VIDEO_SUFFIXES)}")
-    return tuple(found)
-
-
 def check_suffix(path: Path) -> str:
     """The container for a video of this name; a `ConfigError` for a folder, or a suffix that is not written."""
     if path.is_dir():

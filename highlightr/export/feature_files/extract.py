@@ -38,11 +38,13 @@ from highlightr.export.feature_files.layouts import (
     utterance_metadata,
 )
 from highlightr.export.feature_files.stores import FeatureStore, open_store
+from highlightr.export.receipt_reader import is_summary, read_written
 from highlightr.features import Extractor, TextEncoder, extract, extractor_class
 from highlightr.features.lite.minilm import MiniLM
 from highlightr.features.registry import options_of
 from highlightr.media import probe
 from highlightr.media.decode import loss_notes
+from highlightr.media.suffixes import VIDEO_SUFFIXES
 from highlightr.model_loader import open_extractor, open_text_encoder
 from highlightr.transcripts import SpeechSource, find_speech
 from highlightr.zoo.speech_models import check_speech_model
@@ -117,6 +119,24 @@ class VideoResult:
     """Why it failed, in one line."""
     notes: tuple[str, ...] = ()
     """Sentences about what is said."""
+
+
+def videos_in(place: Path) -> tuple[Path, ...]:
+    """The video that `place` is, or those in the folder that it is, sorted by name; folders inside are not entered,
+    and summaries are left out.
+
+    Raises:
+        ConfigError: nothing is there, or a folder without videos.
+    """
+    if not place.is_dir():
+        if not place.exists():
+            raise ConfigError(f"no video or folder at {place}")
+        return (place,)
+    videos = sorted(path for path in place.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file())
+    found = [path for path in videos if not is_summary(path, read_written(path.with_name(f"{path.stem}.json")))]
+    if not found:
+        raise ConfigError(f"no videos in {place}; their names end with {', '.join(VIDEO_SUFFIXES)}")
+    return tuple(found)
 
 
 def extract_to_files(

@@ -16,9 +16,8 @@ from highlightr.core.errors import ConfigError, OutputError, WeightsError
 from highlightr.core.types import FloatArray
 from highlightr.datasets.arrays import locate
 from highlightr.export.feature_files import stores
-from highlightr.export.feature_files.extract import ExtractOptions, VideoResult, extract_to_files
+from highlightr.export.feature_files.extract import ExtractOptions, VideoResult, extract_to_files, videos_in
 from highlightr.export.feature_files.layouts import FORMATS, data_path
-from highlightr.media.suffixes import videos_in
 
 from .conftest import write_video
 
@@ -357,6 +356,13 @@ def test_videos_in_a_folder_are_found_by_suffix(tmp_path: Path) -> None:
     for name in ("b.MP4", "a.webm", "notes.txt"):
         (folder / name).write_bytes(b"")
     assert [path.name for path in videos_in(folder)] == ["a.webm", "b.MP4"]
+    (folder / "a.summary.mp4").write_bytes(b"")
+    (folder / "reel.mp4").write_bytes(b"")
+    assert [path.name for path in videos_in(folder)] == ["a.summary.mp4", "a.webm", "b.MP4", "reel.mp4"]
+    (folder / "a.summary.json").write_text('{"schema_version": "1.0"}')
+    (folder / "reel.json").write_text('{"schema_version": 2, "outputs": {"video": "reel.mp4"}}')
+    assert [path.name for path in videos_in(folder)] == ["a.webm", "b.MP4"], "summaries lie there, too"
+    assert videos_in(folder / "reel.mp4") == (folder / "reel.mp4",)
     assert videos_in(folder / "notes.txt") == (folder / "notes.txt",)
     with pytest.raises(ConfigError, match="no video or folder at"):
         videos_in(tmp_path / "gone")
