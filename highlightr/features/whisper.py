@@ -63,7 +63,7 @@ class Whisper(Extractor):
                 cpu_threads=core_count(),
                 local_files_only=True,
             )
-        except (RuntimeError, ValueError, OSError, KeyError) as error:
+        except Exception as error:  # tokenizers raises no class of its own.
             raise WeightsError(f"{self._folder}: not a model that faster-whisper can open: {_line(error)}") from error
 
     def start(self, grid: TimeGrid) -> Extraction[AudioBlock]:

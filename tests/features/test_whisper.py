@@ -199,9 +199,10 @@ def test_what_was_heard_once_is_kept(folder: Path, tmp_path: Path) -> None:
         extract(source, grid, [recogniser], cache=FeatureCache())
 
 
-def test_a_damaged_model_is_one_line(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("file", ["model.bin", "tokenizer.json", "config.json"])
+def test_a_damaged_model_is_one_line(file: str, folder: Path, tmp_path: Path) -> None:
     mine = shutil.copytree(folder, tmp_path / "mine")
-    (mine / "model.bin").write_bytes((mine / "model.bin").read_bytes()[:1000])
+    (mine / file).write_bytes((mine / file).read_bytes()[:40])
     with pytest.raises(WeightsError, match="not a model that faster-whisper can open") as caught:
         Whisper(mine, weights={"silero-vad": weights_path("silero-vad")}).load()
     assert "\n" not in str(caught.value)
