@@ -80,9 +80,12 @@ def dataset_shape(found: Any, what: str, ndim: int) -> tuple[int, ...]:
     Raises:
         ConfigError: not a dataset, not numbers, another rank, empty, too large, or not there.
     """
-    shape = getattr(found, "shape", None)
-    if shape is None or len(shape) != ndim or found.dtype.kind not in "iufb":
-        kind = getattr(found, "dtype", type(found).__name__)
+    try:
+        shape, dtype = found.shape, found.dtype
+    except (AttributeError, TypeError):  # A group, or numbers of a kind that NumPy does not know.
+        shape = dtype = None
+    if shape is None or len(shape) != ndim or dtype.kind not in "iufb":
+        kind = dtype or type(found).__name__
         raise ConfigError(f"{what} must be an array of numbers with {ndim} axes, got {shape} of {kind}")
     if not 0 < found.size <= LARGEST_ELEMENTS:
         raise ConfigError(f"{what} must hold 1 to {LARGEST_ELEMENTS} numbers, got {found.size}")

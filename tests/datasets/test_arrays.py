@@ -169,7 +169,15 @@ def _far_shots(path: Path) -> None:
         file["video_0/change_points"] = np.array([[0.0, 1e300]])
 
 
-@pytest.mark.parametrize("damage", [_overwritten, _linked, _far_shots])
+def _of_another_kind(path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "a") as file:
+        del file["video_0/gtscore"]
+        space = h5py.h5s.create_simple((4,))
+        h5py.h5d.create(file["video_0"].id, b"gtscore", h5py.h5t.UNIX_D32LE, space)  # A time, which NumPy has not.
+
+
+@pytest.mark.parametrize("damage", [_overwritten, _linked, _far_shots, _of_another_kind])
 def test_a_damaged_hdf5_file_is_told_in_one_line(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     root = mrhisum_folder(tmp_path)
     damage(root / "mr_hisum.h5")
