@@ -114,10 +114,18 @@ def open_towers(source: NetworkSource, checkpoint: str, model: str) -> Any:
         root.addFilter(_not_about_weights)
         try:
             return package.create_model(model, pretrained=None, device="cpu")
+        except Exception as error:
+            raise not_had(model, error) from error
         finally:
             root.removeFilter(_not_about_weights)
 
     return source.open(checkpoint, build, _tensors)
+
+
+def not_had(what: str, error: Exception) -> ConfigError:
+    """The error of what open_clip has from other packages, which raise classes of their own."""
+    reason = " ".join(str(error).split())[:200]
+    return ConfigError(f"{what} cannot be had: {reason}; it takes transformers, and the hub once")
 
 
 def _not_about_weights(record: logging.LogRecord) -> bool:

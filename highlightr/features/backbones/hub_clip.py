@@ -18,7 +18,7 @@ import numpy.typing as npt
 from highlightr.core.errors import ConfigError
 from highlightr.core.numeric import unit_rows
 from highlightr.core.types import FloatArray, Query
-from highlightr.features.backbones.clip import model_config, open_clip
+from highlightr.features.backbones.clip import model_config, not_had, open_clip
 from highlightr.features.backbones.clip_text import BATCH_TEXTS, ClipClasses, OpenClipText, prompted
 from highlightr.features.base import TextEncoder, check_query
 from highlightr.media.sampling import FrameRequest
@@ -146,11 +146,7 @@ class HubText(OpenClipText):
         try:
             return open_clip().get_tokenizer(self._hub.name)
         except Exception as error:
-            # Some are fetched from the hub by packages that raise classes of their own.
-            reason = " ".join(str(error).split())[:200]
-            raise ConfigError(
-                f"the tokenizer of {self._hub.name} cannot be had: {reason}; it takes transformers, and the hub once"
-            ) from error
+            raise not_had(f"the tokenizer of {self._hub.name}", error) from error
 
     def encode(self, text: str) -> Query:
         """Embed one query, one row; errors as for `ClipText.encode`."""

@@ -16,7 +16,9 @@ from highlightr import model_loader
 from highlightr.core.errors import ConfigError, WeightsError
 from highlightr.core.types import TimeGrid
 from highlightr.features import create_extractor, create_text_encoder
+from highlightr.features.backbones.clip import open_towers
 from highlightr.features.backbones.hub_clip import hub_model
+from highlightr.features.engines.source import NetworkSource
 from highlightr.media.sampling import Frame
 from highlightr.zoo import load_preset, store
 from tests.features.backbones.hub import SMALL, use_small_model, write_small_model
@@ -125,6 +127,18 @@ def test_without_the_name_of_a_model_there_is_none_to_open() -> None:
         model_loader.open_extractor("open-clip", clip_seconds=1.0)
     with pytest.raises(ConfigError, match="and none is named"):
         model_loader.open_text_encoder("open-clip", model=None)
+
+
+def test_what_other_packages_refuse_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("Please `pip install transformers`\nto use it")
+
+    monkeypatch.setattr(open_clip, "create_model", refuse)
+    source = NetworkSource("open-clip", "cpu", None, 0)
+    with pytest.raises(
+        ConfigError, match="ViT-B-32 cannot be had: Please `pip install transformers` to use it; it takes"
+    ):
+        open_towers(source, "hub:someone/small", "ViT-B-32")
 
 
 def test_a_preset_without_clip_takes_no_model() -> None:
