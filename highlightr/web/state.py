@@ -24,6 +24,8 @@ LARGEST_BYTES = 1 << 20
 MOST_SEGMENTS, MOST_QUERIES = 500, 12
 LONGEST_TEXT = 300
 LONGEST_SECONDS = 1e6
+REVISIONS = 1 << 53
+"""Then they begin anew: JavaScript counts no further."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class StudioState:
             raise ConfigError(f"at most {MOST_SEGMENTS} segments and {MOST_QUERIES} queries")
         if self.budget_seconds is not None and not 0 < self.budget_seconds <= LONGEST_SECONDS:
             raise ConfigError(f"budget_seconds must be a positive number, got {self.budget_seconds!r}")
-        if not 0 <= self.active <= MOST_QUERIES or not 0 <= self.revision < 1 << 53:
+        if not 0 <= self.active <= MOST_QUERIES or not 0 <= self.revision < REVISIONS:
             raise ConfigError("active and revision must be small whole numbers")
 
 
@@ -135,7 +137,7 @@ class StateStore:
             # Where the file was removed, what the page has is all that there is.
             if current.revision != state.revision and video.state_path.exists():
                 raise StaleStateError(current)
-            saved = replace(state, revision=state.revision + 1)
+            saved = replace(state, revision=(state.revision + 1) % REVISIONS)
             write_whole(video.state_path, json_shown(asdict(saved), indent=1) + "\n")
             self.revisions[video.id] = saved.revision
             return saved

@@ -120,6 +120,13 @@ def test_a_state_of_a_newer_version_is_told_as_such(store: tuple[StateStore, Vid
         states.read(video)
 
 
+def test_after_the_last_revision_comes_the_first(store: tuple[StateStore, Video]) -> None:
+    states, video = store
+    states.save(video, replace(STATE, revision=2**53 - 2))
+    last = states.read(video)
+    assert (last.revision, states.save(video, last).revision, states.read(video).revision) == (2**53 - 1, 0, 0)
+
+
 def test_links_pipes_and_folders_are_refused(store: tuple[StateStore, Video], tmp_path: Path) -> None:
     states, video = store
     secret = tmp_path / "secret.json"
