@@ -56,16 +56,15 @@ def plan_jobs(
     texts, output = [str(one) for one in given_list("inputs", inputs, str, Path)], given_path("output", output)
     lists, queries = given_list("lists", lists, Path), None if queries is None else given_path("queries", queries)
     rows = () if queries is None else read_queries(queries)
-    is_waiting = False
+    none_there = False
     if queries is not None and not texts and not lists:
         base = queries.absolute().parent
         texts = [row.video if is_address(row.video) else str(base / row.video) for row in rows]
-        if absent_ok:
-            texts = [text for text in texts if is_address(text) or os.path.exists(text)]  # noqa: PTH110  (may be no path)
-            is_waiting = not texts
+        texts = [text for text in texts if is_address(text) or os.path.exists(text)]  # noqa: PTH110  (may be no path)
+        none_there = not texts and (absent_ok or bool(rows))
     known = OutputDir(output).known_folders()
     find = partial(find_videos, lists=lists, pattern=pattern, allow_remote=allow_remote, known=known)
-    found = () if is_waiting else find(texts, output, absent_ok=absent_ok)
+    found = () if none_there else find(texts, output, absent_ok=absent_ok)
     asked = _assign(rows, found, queries, absent_ok=absent_ok)
     return tuple(job for one in found for job in _in_folders(asked.get(one.video, [replace(one, query=query)])))
 
@@ -102,7 +101,8 @@ def _assign(
         if not matches and absent_ok:
             continue
         if len(matches) != 1:
-            what = "several videos have this name; give the path" if matches else "no input is this video"
+            absent = "no input is this video" if os.path.exists(path) else "no such video"  # noqa: PTH110
+            what = "several videos have this name; give the path" if matches else absent
             raise ConfigError(f"{row.where}: {row.video}: {what}")
         jobs, job = asked.setdefault(matches[0].video, []), replace(matches[0], query=row.query, options=row.options)
         if job not in jobs:

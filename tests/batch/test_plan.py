@@ -76,11 +76,23 @@ def test_rows_alone_name_the_videos(folder: Path, tmp_path: Path) -> None:
     assert [(job.video, job.query) for job in jobs] == [(str(folder / "deep/b.mp4"), q) for q in ("one", "two")]
 
 
+@pytest.mark.parametrize("others", ["", "a.mp4,x\n"])
+def test_a_row_whose_video_is_absent_is_told_by_its_line(others: str, folder: Path, tmp_path: Path) -> None:
+    queries = folder / "q.csv"
+    queries.write_text(f"video,query\n{others}gone.mp4,x\n")
+    with pytest.raises(ConfigError, match=rf"q\.csv:{2 + bool(others)}: gone\.mp4: no such video"):
+        plan_jobs([], tmp_path / "out", queries=queries)
+    queries.write_text("video,query\n")
+    with pytest.raises(ConfigError, match="no videos were given"):
+        plan_jobs([], tmp_path / "out", queries=queries)
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
         ("q.csv", "file,text\na.mp4,x\n", "must name the columns video and query"),
-        ("q.csv", "video,query\nzzz.mp4,x\n", "q.csv:2: zzz.mp4: no input is this video"),
+        ("q.csv", "video,query\nzzz.mp4,x\n", "q.csv:2: zzz.mp4: no such video"),
+        ("q.csv", "video,query\nq.csv,x\n", "q.csv:2: q.csv: no input is this video"),
         ("q.csv", "video,query\n,x\n", "q.csv:2: a line needs a video"),
         ("q.jsonl", '{"video": "a.mp4", "query": "x"}\n{oops\n', "q.jsonl:2: not JSON"),
         ("q.jsonl", '["a.mp4", "x"]\n', "q.jsonl:1: a line needs a video"),
