@@ -147,7 +147,7 @@ def test_the_threads_of_a_pass_are_told_apart(video: Path, tmp_path: Path) -> No
         with floor_stages.thread_seconds() as threads:
             summary = job.summarize()
         found = floor_stages.stages(job, None, summary.segments)
-    assert {"decode-0", "extract-source", "extract-efficientnet_lite0", "extract-motion"} <= threads.keys()
+    assert {"decode-0", "extract-source_0", "extract-efficientnet_lite0_0", "extract-motion_0"} <= threads.keys()
     assert all(seconds >= 0 for seconds in threads.values())
     assert {"decode", "forward", "bare cut", "thumbnails", "rest of the pass", "rest of the cut"} <= found[
         "shares"
