@@ -43,8 +43,7 @@ def select_segments(
         transcript: edges move to the ends of its utterances; `None`: to pauses in the sound.
 
     Returns:
-        At least one segment. Their lengths sum to at most the budget, except that a video no longer than the shortest
-        moment is kept whole: there is nothing to choose in it.
+        At least one segment. Their lengths sum to at most the budget; a video that it holds is kept whole.
 
     Raises:
         ConfigError: `range` and `exclude` leave nothing of the video.
@@ -108,7 +107,7 @@ def _choose(
         best = math.floor(round(100 * pieces.scores[allowed].max(), 4)) / 100  # So that what is told is reached.
         raise NoMatchError(f"no moment scores {options.threshold:g}, the best {best:.2f}: lower the threshold")
     budget = options.budget_seconds(duration)
-    if eligible.all() and duration <= max(budget, options.shortest_seconds(duration)) + EPSILON_SECONDS:
+    if eligible.all() and duration <= budget + EPSILON_SECONDS:
         return [Span(0.0, duration)]
     if options.mode == "knapsack":
         if chosen := select_shots(pieces, options, budget, eligible):

@@ -61,8 +61,7 @@ def test_always_within_budget_sorted_disjoint_and_inside(
     duration = scores.grid.duration_seconds
     segments = select_segments(scores, shots, options)
     budget = options.budget_seconds(duration)
-    whole = duration <= options.min_seconds + 1e-6
-    assert sum(s.seconds for s in segments) <= (duration if whole else budget) + 1e-5
+    assert sum(s.seconds for s in segments) <= budget + 1e-5
     assert all(s.seconds > 0 and 0 <= s.score <= 1 for s in segments)
     assert all(a.stop_seconds < b.start_seconds for a, b in pairwise(segments))
     if options.mode == "moments" or budget < min(shot.seconds for shot in shots):
@@ -166,6 +165,15 @@ def test_a_short_video_is_kept_whole(mode: Mode) -> None:
     assert spans(select_segments(tiny, shots_of(0, 0.2), SelectionOptions(mode=mode))) == [(0.0, 0.2)]
     budget = SelectionOptions(mode=mode, duration_seconds=30)
     assert spans(select_segments(scores_of([0.1] * 20), shots_of(0, 8, 20), budget)) == [(0.0, 20.0)]
+
+
+@pytest.mark.parametrize("mode", ["moments", "knapsack"])
+@pytest.mark.parametrize("shortest", [None, 30.0])
+def test_a_budget_holds_for_a_video_no_longer_than_a_moment(shortest: float | None, mode: Mode) -> None:
+    asked = SelectionOptions(mode=mode, duration_seconds=0.8, min_seconds=shortest, max_seconds=30.0)
+    ((start, stop),) = spans(select_segments(scores_of([0.1, 0.9]), shots_of(0, 2), asked))
+    assert 0.6 < stop - start <= 0.8 + 1e-6  # The knapsack takes pieces of equal length.
+    assert 1.0 - 1e-6 <= start < stop <= 2.0
 
 
 def test_no_shots_counts_as_one() -> None:
