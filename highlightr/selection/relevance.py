@@ -56,10 +56,13 @@ def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, M
     runs = np.flatnonzero(np.diff(allowed, prepend=False, append=False)).reshape(-1, 2)
     whole, scores, lengths = np.zeros_like(allowed), pieces.scores.copy(), np.diff(pieces.edges)
     for run in runs:
-        for edge, beside in ((run[0], run[0] + 1), (run[1] - 1, run[1] - 2)):
-            if lengths[edge] < LEAST_SECONDS - EPSILON_SECONDS and run[1] - run[0] > 1:
+        span = Span(*pieces.edges[run].tolist())
+        # Not at the ends of the video: a last clip that is short is whole.
+        cut_off = ((run[0], run[0] + 1, span.start > 0), (run[1] - 1, run[1] - 2, span.stop < pieces.stop))
+        for edge, beside, is_cut_off in cut_off:
+            if is_cut_off and lengths[edge] < LEAST_SECONDS - EPSILON_SECONDS and run[1] - run[0] > 1:
                 scores[edge] = min(scores[edge], scores[beside])
-        span = _without_slivers(pieces, Span(*pieces.edges[run].tolist()))
+        span = _without_slivers(pieces, span)
         if span.seconds >= LEAST_SECONDS - EPSILON_SECONDS:
             whole |= (middles >= span.start) & (middles < span.stop)
     return replace(pieces, scores=scores), whole if whole.any() else allowed

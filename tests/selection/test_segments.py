@@ -97,6 +97,12 @@ def test_the_highest_peak_is_always_shown(problem: tuple[Scores, tuple[Shot, ...
     assert any(s.start_seconds < stop and s.stop_seconds > start for s in segments)
 
 
+def test_a_last_clip_of_a_picture_or_two_keeps_its_score() -> None:
+    short = scores_of([0.0, 0.1], clip_seconds=2.0, seconds=2.0625)
+    ((start, stop),) = spans(select_segments(short, shots_of(0, 2.0625), SelectionOptions(ratio=0.5)))
+    assert start < 2.0 < stop
+
+
 def test_by_default_a_minute_gives_nine_seconds_from_the_shot_that_was_asked_for() -> None:
     values = [0.1] * 60
     values[30:42] = [0.8] * 12
