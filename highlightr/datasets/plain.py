@@ -28,6 +28,7 @@ from typing import NamedTuple
 import numpy as np
 
 from highlightr.core.errors import ConfigError
+from highlightr.core.numeric import inside
 from highlightr.core.tables import cell_text, table_reader
 from highlightr.core.types import FloatArray, TimeGrid
 from highlightr.datasets.base import Item, Problem
@@ -86,8 +87,8 @@ class PlainItem:
         centers = grid.centers()
         labels = np.zeros(grid.num_clips, dtype=np.float32)
         for span in self.spans:
-            inside = (centers >= span.start_seconds) & (centers < span.stop_seconds)
-            labels[inside] = np.maximum(labels[inside], np.float32(span.score))
+            held = inside(centers, [(span.start_seconds, span.stop_seconds)])
+            labels[held] = np.maximum(labels[held], np.float32(span.score))
         return labels
 
     def on(self, grid: TimeGrid) -> Item:

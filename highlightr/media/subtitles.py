@@ -37,6 +37,11 @@ _LONGEST_LINE = 4_000
 _ROUNDING = 1e-6
 """Of hundredths of a second, as floats."""
 
+_STATED = re.compile(
+    r"\ufeff?(?:WEBVTT.*\n(?:.+\n)*?Language: *|\s*(?:<\?.*?\?>\s*)?<tt\b[^>]* xml:lang=.)([A-Za-z0-9_-]+)"
+)
+"""The language, in the head of WebVTT or TTML."""
+
 _ANIMATED = re.compile(r"\\(t|move|fade|fad)\(([^()\\]*)")
 _TIMES = {"t": (0, 2), "move": (4, 6), "fade": (3, 7)}
 """Of the tags' values, those that are milliseconds from the beginning of the cue."""
@@ -60,8 +65,10 @@ class Cue:
 class Subtitles:
     """Cues with their styles, in order of time."""
 
-    def __init__(self, document: SSAFile) -> None:
+    def __init__(self, document: SSAFile, language: str | None = None) -> None:
         self._document = document
+        self.language = language
+        """As the head of a file states it; `None` where it states none."""
 
     @classmethod
     def from_cues(cls, cues: Iterable[Cue]) -> Subtitles:
@@ -152,7 +159,9 @@ def read_subtitles(path: Path) -> Subtitles:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Of fields that it cannot read, for which it takes defaults.
-            return Subtitles(pysubs2.SSAFile.from_string(_bounded(decoded(data, path), path)))
+            text = _bounded(decoded(data, path), path)
+            stated = _STATED.match(text)
+            return Subtitles(pysubs2.SSAFile.from_string(text), stated and stated[1])
     except (pysubs2.Pysubs2Error, ValueError, KeyError, IndexError, OverflowError) as error:
         raise MediaError(f"{path}: holds no subtitles that can be read; use .srt, .vtt or .ass") from error
 

@@ -31,11 +31,6 @@ SIDECAR_SUFFIXES = (".srt", ".vtt")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 """Of a file's name, such as ``en`` or ``pt-BR``."""
 
-_STATED = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?:WEBVTT.*\n(?:[^\r\n]+\r?\n)*?Language: *|\s*(?:<\?.*?\?>\s*)?<tt\b[^>]* xml:lang=.)([\w-]+)"
-)
-"""The language, in the head of WebVTT or TTML."""
-
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_-]{1,19}")
 """A code, or the name of a language in English, as some programs write."""
 
@@ -83,9 +78,9 @@ def read_transcript(path: Path, duration_seconds: float) -> Transcript:
         spans, told = read_whisper_json(path)
         language = told or language
     else:
-        spans = shown = read_subtitles(path).cues
-        stated = _STATED.match(path.read_bytes())
-        language = language or (stated and stated[1].decode())
+        read = read_subtitles(path)
+        spans = shown = read.cues
+        language = language or read.language
     said = utterances(spans, duration_seconds)
     if not said:
         raise MediaError(

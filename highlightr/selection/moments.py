@@ -13,6 +13,7 @@ from functools import cache, partial
 
 import numpy as np
 
+from highlightr.core.numeric import inside
 from highlightr.core.types import Scores
 from highlightr.selection.options import SHORTEST_MOMENT_SECONDS, SelectionOptions
 from highlightr.selection.pauses import EdgeMover, FreeTime, without_jumps
@@ -153,8 +154,7 @@ class Moments:
 
     def _within(self, span: Span) -> Mask:
         """(P,) pieces whose middle lies in a span."""
-        middles = self._pieces.middles
-        return np.asarray((middles >= span.start) & (middles < span.stop))
+        return inside(self._pieces.middles, [(span.start, span.stop)])
 
     def _more_room(self, scene: Span, peak: Span) -> Span:
         """For an answer too short to be followed: the rest of its scene, and of a neighbour if that is short, too,

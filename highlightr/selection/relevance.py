@@ -54,7 +54,7 @@ def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, M
     if not allowed.any():
         raise nothing_left(pieces.stop)
     runs = np.flatnonzero(np.diff(allowed, prepend=False, append=False)).reshape(-1, 2)
-    whole, scores, lengths = np.zeros_like(allowed), pieces.scores.copy(), np.diff(pieces.edges)
+    scores, lengths, kept = pieces.scores.copy(), np.diff(pieces.edges), list[tuple[float, float]]()
     for run in runs:
         span = Span(*pieces.edges[run].tolist())
         # Not at the ends of the video: a last clip that is short is whole.
@@ -64,8 +64,8 @@ def allowed_pieces(pieces: Pieces, options: SelectionOptions) -> tuple[Pieces, M
                 scores[edge] = min(scores[edge], scores[beside])
         span = _without_slivers(pieces, span)
         if span.seconds >= LEAST_SECONDS - EPSILON_SECONDS:
-            whole |= (middles >= span.start) & (middles < span.stop)
-    return replace(pieces, scores=scores), whole if whole.any() else allowed
+            kept.append((span.start, span.stop))
+    return replace(pieces, scores=scores), inside(middles, kept) if kept else allowed
 
 
 def _without_slivers(pieces: Pieces, span: Span) -> Span:
